@@ -1,0 +1,75 @@
+//! Every default value and its reason.
+//!
+//! "As Java" means the default of Kafka's Java clients 3.9: a user who moves over from MirrorMaker and left a
+//! setting alone gets what he had, unless a line here says why not.
+
+use std::time::Duration;
+
+/// Alias of the cluster that is read when the file has no names for clusters (MirrorMaker's has none).
+pub const SOURCE_ALIAS: &str = "source";
+/// Alias of the cluster that is written, see [`SOURCE_ALIAS`].
+pub const TARGET_ALIAS: &str = "target";
+
+/// `request.timeout.ms`: as Java. Longer than any leader election, short enough to notice a dead peer.
+pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+/// `socket.connection.setup.timeout.ms`: as Java. A lost SYN is repeated after 1, 3 and 7 s, so three tries fit.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// `reconnect.backoff.ms`: as Java.
+pub const RECONNECT_BACKOFF: Duration = Duration::from_millis(50);
+/// `reconnect.backoff.max.ms`: as Java. A broker that comes back is found within a second.
+pub const RECONNECT_BACKOFF_MAX: Duration = Duration::from_secs(1);
+/// `retry.backoff.ms`: as Java.
+pub const RETRY_BACKOFF: Duration = Duration::from_millis(100);
+/// `metadata.max.age.ms`: as Java. New topics are found by [`TOPIC_REFRESH`], not by this.
+pub const METADATA_MAX_AGE: Duration = Duration::from_mins(5);
+/// Longest answer of a broker: the largest fetch ([`FETCH_BYTES_MAX`]) or a first batch above it (brokers send one
+/// whole batch even if it is larger), and room for the metadata of some ten thousand partitions.
+pub const RESPONSE_BYTES_MAX: usize = 100 * 1024 * 1024;
+
+/// `group.id` plus this is the client id of the first stream, as MirrorMaker forces it (quotas go by it).
+pub const CLIENT_ID_SUFFIX: &str = "-0";
+/// `client.id` towards the target when the producer file names none: what the first Java producer of a process
+/// calls itself, so that a quota given to the old mirror goes on holding for this one.
+pub const TARGET_CLIENT_ID: &str = "producer-1";
+
+/// Changed positions are committed this long after the acknowledgement at the latest: what `kill -9` may double.
+/// `--offset.commit.interval.ms` is a ceiling over it (MirrorMaker's own default is a minute).
+pub const COMMIT_INTERVAL: Duration = Duration::from_millis(500);
+/// Unchanged positions are committed again: brokers before 2.1 expire an idle partition's position after a day.
+pub const RECOMMIT_INTERVAL: Duration = Duration::from_mins(10);
+/// New topics and partitions are read within 5 s of appearing; half a period of this is the mean.
+pub const TOPIC_REFRESH: Duration = Duration::from_secs(3);
+
+/// `fetch.max.wait.ms`: as Java.
+pub const FETCH_WAIT_MAX: Duration = Duration::from_millis(500);
+/// `fetch.min.bytes`: as Java, answer at once.
+pub const FETCH_BYTES_MIN: i32 = 1;
+/// Bytes of one fetch answer when `fetch.max.bytes` is not set. Java has 50 MiB, more than our whole budget
+/// ([`IN_FLIGHT_BYTES_MAX`]); a quarter of the budget lets several brokers fill it evenly.
+pub const FETCH_BYTES_MAX: i32 = 8 * 1024 * 1024;
+/// `max.partition.fetch.bytes`: as Java, one largest ordinary batch.
+pub const FETCH_PARTITION_BYTES_MAX: i32 = 1024 * 1024;
+
+/// Batches in flight per target partition. MirrorMaker's 1 is why it is slow over distance; a broker remembers the
+/// last five batches of a producer, so five keep their order through retries.
+pub const IN_FLIGHT_PER_PARTITION: usize = 5;
+/// `max.request.size`: as Java's default of a *batch* limit would be too small here, since a request carries many
+/// partitions. 1 MiB times the partitions of a broker, kept under the brokers' `socket.request.max.bytes` (100 MiB).
+pub const PRODUCE_REQUEST_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// How long the target may wait for its replicas before it answers: as Java's producer, the request timeout.
+pub const PRODUCE_TIMEOUT: Duration = REQUEST_TIMEOUT;
+/// `linger.ms`: Java has had 5 since 4.0; batches arrive ready made, so waiting only serves merging.
+pub const LINGER: Duration = Duration::from_millis(5);
+/// Batches below this are merged with their neighbours. To be replaced by the router benchmark's figure.
+pub const MERGE_BELOW_BYTES: usize = 4 * 1024;
+/// A merged batch is closed at this size: Java's default `batch.size`, where per-batch cost is already small.
+pub const MERGE_MAX_BYTES: usize = 16 * 1024;
+
+/// Bytes in flight. With the codecs' working memory and the code it keeps the process under 96 MB resident, and it
+/// fills a path of 1 Gbit/s with 250 ms of round trip.
+pub const IN_FLIGHT_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// A decompressed batch: stock brokers take 1 MiB compressed, so this is a ratio of 64; a bomb has thousands.
+pub const DECOMPRESSED_BATCH_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Drain after a signal: systemd kills after 90 s and Kubernetes after 30 s by default; stay inside both.
+pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
