@@ -1,0 +1,2 @@
+//! The reader against honest and hostile bytes.
+use super::*;
