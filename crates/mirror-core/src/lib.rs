@@ -1,1 +1,18 @@
-//! (skeleton)
+//! What to mirror and what has been mirrored, without I/O, clock or logging.
+//!
+//! | module | answers |
+//! |---|---|
+//! | [`topic_filter`] | which topics does this flow mirror? |
+//! | [`topic_plan`] | what must happen on the target before this topic can be mirrored? |
+//! | [`budget`] | how many bytes may the next fetch ask for? |
+//! | [`progress`] | up to which source offset does the target hold everything? |
+//! | [`position_metadata`] | what travels beside a committed position? |
+//! | [`halt`] | why does this partition stand still, and what should the operator do? |
+//!
+//! Nothing here knows the router (`mirror-router`) or the client; `mirror-runtime` puts them together.
+
+#![forbid(unsafe_code)]
+
+pub mod budget;
+pub mod progress;
+pub mod topic_filter;
