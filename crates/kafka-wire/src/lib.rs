@@ -16,10 +16,13 @@
 //! used to *encode* the rarely sent requests only.
 #![forbid(unsafe_code)]
 
+pub mod api;
 pub mod api_key;
 mod buffer;
 mod error;
 pub mod error_code;
+pub mod frame;
+pub mod header;
 pub mod ids;
 pub mod primitive;
 pub mod request;

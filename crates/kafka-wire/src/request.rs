@@ -11,8 +11,8 @@ pub use crate::error::{DecodeError, EncodeError, Malformed, Problem};
 
 /// A request of one API, tied to its response and to the versions this crate speaks.
 ///
-/// Both methods handle the *body* alone: headers are in `header`, the length in front of
-/// everything in `frame`.
+/// Both methods handle the *body* alone: headers are in [`header`](crate::header), the length in front of
+/// everything in [`frame`](crate::frame).
 pub trait Request {
     /// The API this is a request of.
     const API: ApiKey;

@@ -49,6 +49,11 @@ impl Reader {
         self.end - self.input.len()
     }
 
+    /// The bytes that have not been read yet.
+    pub fn into_rest(self) -> Bytes {
+        self.input
+    }
+
     /// Fails when bytes are left over.
     pub fn expect_end(&self) -> Result<(), Malformed> {
         match self.remaining() {
@@ -216,6 +221,11 @@ impl Reader {
     /// Reads an array of 32-bit numbers.
     pub fn i32_array(&mut self) -> Result<Vec<i32>, Malformed> {
         self.array(4, Self::i32)
+    }
+
+    /// Reads an array of broker ids.
+    pub fn node_id_array(&mut self) -> Result<Vec<NodeId>, Malformed> {
+        self.array(4, Self::node_id)
     }
 
     /// Reads past an array, null or not. `element` must read at least `element_len_min` bytes.

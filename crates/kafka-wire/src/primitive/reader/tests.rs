@@ -1,2 +1,1 @@
 //! The reader against honest and hostile bytes.
-use super::*;
