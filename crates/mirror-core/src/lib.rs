@@ -14,5 +14,7 @@
 #![forbid(unsafe_code)]
 
 pub mod budget;
+pub mod halt;
+pub mod position_metadata;
 pub mod progress;
 pub mod topic_filter;

@@ -1,0 +1,400 @@
+//! Why a partition stands still, told to the operator: what happened, where exactly, and what to do next.
+//!
+//! A halted partition neither fetches nor commits; the others go on. Nothing was lost at that moment: the position in
+//! front of the range named here is the last one committed.
+
+use std::fmt;
+
+use kafka_wire::{TopicId, TopicPartition};
+
+/// One source partition and the reason it stands still.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Halt {
+    /// The source partition.
+    pub tp: TopicPartition,
+    /// What happened to it.
+    pub reason: HaltReason,
+}
+
+/// On which side of the mirror something happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// The cluster that is read.
+    Source,
+    /// The cluster that is written.
+    Target,
+}
+
+/// What stops a partition. Ranges of offsets are half-open, `[from, to)`, and count on the source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum HaltReason {
+    /// The source deleted records before they were mirrored.
+    RetentionLoss {
+        /// Our position.
+        from: i64,
+        /// The oldest offset the source still has.
+        to: i64,
+    },
+    /// The topic was deleted and created again under the same name.
+    TopicRecreated {
+        /// Our position in the old topic.
+        position: i64,
+        /// Id of the topic that was mirrored; zero when the loss of its log was seen in another way.
+        old: TopicId,
+        /// Id of the topic that has the name now.
+        new: TopicId,
+    },
+    /// The source's log was cut back and went on differently (an unclean leader election).
+    Diverged {
+        /// The first offset at which the logs differ.
+        from: i64,
+        /// Our position: what lies between is on the target and no longer on the source.
+        to: i64,
+        /// The leader epoch our position was read under.
+        leader_epoch: i32,
+    },
+    /// A group that committed positions before has none for this partition.
+    PositionMissing {
+        /// The consumer group.
+        group: String,
+    },
+    /// Bytes from the source that are no valid record batch, also after fetching them again.
+    Corrupt {
+        /// Base offset of the batch.
+        offset: i64,
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// A batch of a message format that cannot be mirrored yet.
+    UnsupportedFormat {
+        /// Its offset.
+        offset: i64,
+        /// The format's number ("magic").
+        magic: i8,
+    },
+    /// A compressed batch grows beyond the limit when decompressed.
+    DecompressedTooLarge {
+        /// Base offset of the batch.
+        offset: i64,
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// A single record is larger than the target accepts.
+    RecordTooLarge {
+        /// Its offset.
+        offset: i64,
+        /// Bytes of the batch that holds nothing else.
+        size: usize,
+        /// The target topic's `max.message.bytes`.
+        limit: usize,
+    },
+    /// The target refused a batch for good.
+    Refused {
+        /// Offset of the first record in the batch.
+        first: i64,
+        /// Offset of the last record in the batch.
+        last: i64,
+        /// The target partition.
+        target: TopicPartition,
+        /// The broker's error, as `INVALID_TIMESTAMP[32]`.
+        error: String,
+        /// The broker's own words, when it gave any.
+        detail: Option<String>,
+    },
+    /// We may not do what mirroring needs.
+    Unauthorized {
+        /// The cluster that refused.
+        side: Side,
+        /// What was tried, as "write to topic orders".
+        operation: String,
+        /// The broker's error.
+        error: String,
+    },
+    /// The target topic cannot be created or used as it is.
+    TargetTopic {
+        /// Why, as told by the topic plan or the broker.
+        detail: String,
+    },
+    /// Anything else a broker answered that we do not understand.
+    Unexpected {
+        /// The cluster that answered.
+        side: Side,
+        /// Our position.
+        position: i64,
+        /// What it answered.
+        detail: String,
+    },
+}
+
+// === impl Halt ===
+
+impl Halt {
+    /// Stops `tp` for `reason`.
+    pub fn new(tp: TopicPartition, reason: HaltReason) -> Self {
+        Self { tp, reason }
+    }
+}
+
+impl fmt::Display for Halt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "partition {} of topic {} is halted: {}. {}",
+            self.tp.partition,
+            self.tp.topic,
+            self.reason,
+            self.reason.advice()
+        )
+    }
+}
+
+// === impl Side ===
+
+impl fmt::Display for Side {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Source => "source",
+            Self::Target => "target",
+        })
+    }
+}
+
+// === impl HaltReason ===
+
+impl HaltReason {
+    /// A short name for metrics and listings.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::RetentionLoss { .. } => "retention_loss",
+            Self::TopicRecreated { .. } => "topic_recreated",
+            Self::Diverged { .. } => "diverged",
+            Self::PositionMissing { .. } => "position_missing",
+            Self::Corrupt { .. } => "corrupt",
+            Self::UnsupportedFormat { .. } => "unsupported_format",
+            Self::DecompressedTooLarge { .. } => "decompressed_too_large",
+            Self::RecordTooLarge { .. } => "record_too_large",
+            Self::Refused { .. } => "refused",
+            Self::Unauthorized { .. } => "unauthorized",
+            Self::TargetTopic { .. } => "target_topic",
+            Self::Unexpected { .. } => "unexpected",
+        }
+    }
+
+    /// What the operator can do.
+    pub fn advice(&self) -> &'static str {
+        match self {
+            Self::RetentionLoss { .. } => {
+                "These records cannot be mirrored any more. Lengthen the source's retention, then accept the loss by setting the position to the end of the range"
+            }
+            Self::TopicRecreated { .. } => {
+                "The target holds records of the old topic. Delete the target topic or mirror to another name, then start from the beginning of the new one"
+            }
+            Self::Diverged { .. } => {
+                "The target holds records in this range that the source no longer has. Decide whether they may stay, then set the position to the start of the range"
+            }
+            Self::PositionMissing { .. } => {
+                "Positions expire on brokers older than 2.1. Find the last mirrored record on the target and set the position behind it, or set it to the beginning and accept duplicates"
+            }
+            Self::Corrupt { .. } => {
+                "Check the source broker's disk and its replicas. If the batch is lost, set the position behind it"
+            }
+            Self::UnsupportedFormat { .. } => {
+                "Convert the topic on the source (copy it with a current producer), or leave it out of the flow"
+            }
+            Self::DecompressedTooLarge { .. } => {
+                "If the batch is legitimate, raise the limit of decompressed bytes per batch; memory use grows with it"
+            }
+            Self::RecordTooLarge { .. } => {
+                "Raise max.message.bytes of the target topic, or skip this record by setting the position behind it"
+            }
+            Self::Refused { .. } => {
+                "Change the target topic so that it accepts these records, or skip them by setting the position behind the range"
+            }
+            Self::Unauthorized { .. } => "Grant the missing right, then resume",
+            Self::TargetTopic { .. } => "Create or change the target topic, then resume",
+            Self::Unexpected { .. } => "Resume to try again; report this if it comes back",
+        }
+    }
+}
+
+impl fmt::Display for HaltReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::RetentionLoss { from, to } => write!(
+                f,
+                "the source deleted {} before {} mirrored",
+                OffsetRange(*from, *to),
+                if to.saturating_sub(*from) == 1 {
+                    "it was"
+                } else {
+                    "they were"
+                }
+            ),
+            Self::TopicRecreated { position, old, new } => write!(
+                f,
+                "the topic was deleted and created again on the source (topic id was {old}, is {new}) while the position was offset {position}"
+            ),
+            Self::Diverged {
+                from,
+                to,
+                leader_epoch,
+            } => write!(
+                f,
+                "the source's log was truncated: {}, mirrored up to leader epoch {leader_epoch}, no longer stand there",
+                OffsetRange(*from, *to)
+            ),
+            Self::PositionMissing { group } => {
+                write!(
+                    f,
+                    "group {group} has lost its committed position for this partition"
+                )
+            }
+            Self::Corrupt { offset, detail } => {
+                write!(
+                    f,
+                    "the batch at offset {offset} is corrupt on the source: {detail}"
+                )
+            }
+            Self::UnsupportedFormat { offset, magic } => {
+                write!(
+                    f,
+                    "the records from offset {offset} on have message format {magic}, which is not supported"
+                )
+            }
+            Self::DecompressedTooLarge { offset, limit } => {
+                write!(
+                    f,
+                    "the batch at offset {offset} decompresses to more than {limit} bytes"
+                )
+            }
+            Self::RecordTooLarge { offset, size, limit } => write!(
+                f,
+                "the record at offset {offset} needs a batch of {size} bytes, the target topic accepts {limit}"
+            ),
+            Self::Refused {
+                first,
+                last,
+                target,
+                error,
+                detail,
+            } => {
+                write!(
+                    f,
+                    "the target refused {} for {target}: {error}",
+                    OffsetRange(*first, last.saturating_add(1))
+                )?;
+                match detail {
+                    Some(detail) => write!(f, " ({detail})"),
+                    None => Ok(()),
+                }
+            }
+            Self::Unauthorized {
+                side,
+                operation,
+                error,
+            } => {
+                write!(f, "the {side} cluster does not let us {operation}: {error}")
+            }
+            Self::TargetTopic { detail } => write!(f, "the target topic cannot be used: {detail}"),
+            Self::Unexpected {
+                side,
+                position,
+                detail,
+            } => {
+                write!(
+                    f,
+                    "the {side} cluster answered at offset {position} what we do not understand: {detail}"
+                )
+            }
+        }
+    }
+}
+
+/// `[from, to)` in words.
+struct OffsetRange(i64, i64);
+
+impl fmt::Display for OffsetRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(from, to) = *self;
+        let last = to.saturating_sub(1);
+        if last <= from {
+            write!(f, "the record at offset {from}")
+        } else {
+            write!(f, "the records at offsets {from} to {last}")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn halt(reason: HaltReason) -> String {
+        Halt::new(TopicPartition::new("orders", 3), reason).to_string()
+    }
+
+    #[test]
+    fn a_halt_says_what_happened_where_and_what_to_do() {
+        let text = halt(HaltReason::RetentionLoss { from: 100, to: 250 });
+        assert_eq!(
+            text,
+            "partition 3 of topic orders is halted: the source deleted the records at offsets 100 to 249 before they were \
+             mirrored. These records cannot be mirrored any more. Lengthen the source's retention, then accept the loss by \
+             setting the position to the end of the range"
+        );
+        let text = halt(HaltReason::Refused {
+            first: 7,
+            last: 7,
+            target: TopicPartition::new("orders", 1),
+            error: "INVALID_TIMESTAMP[32]".to_owned(),
+            detail: Some("timestamp out of range".to_owned()),
+        });
+        assert!(text.contains(
+            "the target refused the record at offset 7 for orders-1: INVALID_TIMESTAMP[32] (timestamp out of range)."
+        ));
+    }
+
+    #[test]
+    fn each_reason_names_its_offsets() {
+        let id = TopicId::ZERO;
+        let reasons = [
+            HaltReason::TopicRecreated {
+                position: 4711,
+                old: id,
+                new: id,
+            },
+            HaltReason::Diverged {
+                from: 4711,
+                to: 4800,
+                leader_epoch: 2,
+            },
+            HaltReason::Corrupt {
+                offset: 4711,
+                detail: "checksum".to_owned(),
+            },
+            HaltReason::UnsupportedFormat {
+                offset: 4711,
+                magic: 1,
+            },
+            HaltReason::DecompressedTooLarge {
+                offset: 4711,
+                limit: 10,
+            },
+            HaltReason::RecordTooLarge {
+                offset: 4711,
+                size: 11,
+                limit: 10,
+            },
+            HaltReason::Unexpected {
+                side: Side::Source,
+                position: 4711,
+                detail: "?".to_owned(),
+            },
+        ];
+        for reason in reasons {
+            let name = reason.name();
+            assert!(halt(reason).contains("4711"), "{name}");
+        }
+    }
+}
