@@ -18,3 +18,4 @@ pub mod halt;
 pub mod position_metadata;
 pub mod progress;
 pub mod topic_filter;
+pub mod topic_plan;
