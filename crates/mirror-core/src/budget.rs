@@ -113,11 +113,14 @@ impl<K: Ord> Budget<K> {
 
     /// The fetch is over: what arrived is charged to its partitions, the rest of the reservation is free again. A fetch
     /// that failed commits an empty list. What arrived may exceed the reservation by one batch (invariant B).
+    #[expect(clippy::needless_pass_by_value, reason = "a reservation is spent once")]
     pub fn commit_actual(&mut self, reservation: Reservation, arrived: impl IntoIterator<Item = (K, u64)>) {
-        self.reserved -= reservation.bytes;
-        if reservation.is_lane {
-            self.lane_reserved = false;
-        }
+        let Reservation {
+            bytes: reserved,
+            is_lane,
+        } = reservation;
+        self.reserved -= reserved;
+        self.lane_reserved &= !is_lane;
         for (partition, bytes) in arrived {
             self.charge(partition, bytes);
         }

@@ -26,10 +26,11 @@ pub enum Side {
 }
 
 /// What stops a partition. Ranges of offsets are half-open, `[from, to)`, and count on the source.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum HaltReason {
     /// The source deleted records before they were mirrored.
+    #[error("the source deleted {} before that was mirrored", OffsetRange::new(*.from, *.to))]
     RetentionLoss {
         /// Our position.
         from: i64,
@@ -37,6 +38,9 @@ pub enum HaltReason {
         to: i64,
     },
     /// The topic was deleted and created again under the same name.
+    #[error(
+        "the topic was deleted and created again on the source (topic id was {old}, is {new}) while the position was offset {position}"
+    )]
     TopicRecreated {
         /// Our position in the old topic.
         position: i64,
@@ -46,6 +50,10 @@ pub enum HaltReason {
         new: TopicId,
     },
     /// The source's log was cut back and went on differently (an unclean leader election).
+    #[error(
+        "the source's log was truncated: {}, mirrored up to leader epoch {leader_epoch}, no longer stand there",
+        OffsetRange::new(*.from, *.to)
+    )]
     Diverged {
         /// The first offset at which the logs differ.
         from: i64,
@@ -55,11 +63,13 @@ pub enum HaltReason {
         leader_epoch: i32,
     },
     /// A group that committed positions before has none for this partition.
+    #[error("group {group} has lost its committed position for this partition")]
     PositionMissing {
         /// The consumer group.
         group: String,
     },
     /// Bytes from the source that are no valid record batch, also after fetching them again.
+    #[error("the batch at offset {offset} is corrupt on the source: {detail}")]
     Corrupt {
         /// Base offset of the batch.
         offset: i64,
@@ -67,6 +77,7 @@ pub enum HaltReason {
         detail: String,
     },
     /// A batch of a message format that cannot be mirrored yet.
+    #[error("the records from offset {offset} on have message format {magic}, which is not supported")]
     UnsupportedFormat {
         /// Its offset.
         offset: i64,
@@ -74,6 +85,7 @@ pub enum HaltReason {
         magic: i8,
     },
     /// A compressed batch grows beyond the limit when decompressed.
+    #[error("the batch at offset {offset} decompresses to more than {limit} bytes")]
     DecompressedTooLarge {
         /// Base offset of the batch.
         offset: i64,
@@ -81,6 +93,7 @@ pub enum HaltReason {
         limit: usize,
     },
     /// A single record is larger than the target accepts.
+    #[error("the record at offset {offset} needs a batch of {size} bytes, the target topic accepts {limit}")]
     RecordTooLarge {
         /// Its offset.
         offset: i64,
@@ -90,6 +103,11 @@ pub enum HaltReason {
         limit: usize,
     },
     /// The target refused a batch for good.
+    #[error(
+        "the target refused {} for {target}: {error}{}",
+        OffsetRange::new(*.first, .last.saturating_add(1)),
+        InParentheses(.detail.as_deref())
+    )]
     Refused {
         /// Offset of the first record in the batch.
         first: i64,
@@ -103,6 +121,7 @@ pub enum HaltReason {
         detail: Option<String>,
     },
     /// We may not do what mirroring needs.
+    #[error("the {side} cluster does not let us {operation}: {error}")]
     Unauthorized {
         /// The cluster that refused.
         side: Side,
@@ -112,11 +131,13 @@ pub enum HaltReason {
         error: String,
     },
     /// The target topic cannot be created or used as it is.
+    #[error("the target topic cannot be used: {detail}")]
     TargetTopic {
         /// Why, as told by the topic plan or the broker.
         detail: String,
     },
     /// Anything else a broker answered that we do not understand.
+    #[error("the {side} cluster answered at offset {position} what we do not understand: {detail}")]
     Unexpected {
         /// The cluster that answered.
         side: Side,
@@ -218,110 +239,42 @@ impl HaltReason {
     }
 }
 
-impl fmt::Display for HaltReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::RetentionLoss { from, to } => write!(
-                f,
-                "the source deleted {} before {} mirrored",
-                OffsetRange(*from, *to),
-                if to.saturating_sub(*from) == 1 {
-                    "it was"
-                } else {
-                    "they were"
-                }
-            ),
-            Self::TopicRecreated { position, old, new } => write!(
-                f,
-                "the topic was deleted and created again on the source (topic id was {old}, is {new}) while the position was offset {position}"
-            ),
-            Self::Diverged {
-                from,
-                to,
-                leader_epoch,
-            } => write!(
-                f,
-                "the source's log was truncated: {}, mirrored up to leader epoch {leader_epoch}, no longer stand there",
-                OffsetRange(*from, *to)
-            ),
-            Self::PositionMissing { group } => {
-                write!(
-                    f,
-                    "group {group} has lost its committed position for this partition"
-                )
-            }
-            Self::Corrupt { offset, detail } => {
-                write!(
-                    f,
-                    "the batch at offset {offset} is corrupt on the source: {detail}"
-                )
-            }
-            Self::UnsupportedFormat { offset, magic } => {
-                write!(
-                    f,
-                    "the records from offset {offset} on have message format {magic}, which is not supported"
-                )
-            }
-            Self::DecompressedTooLarge { offset, limit } => {
-                write!(
-                    f,
-                    "the batch at offset {offset} decompresses to more than {limit} bytes"
-                )
-            }
-            Self::RecordTooLarge { offset, size, limit } => write!(
-                f,
-                "the record at offset {offset} needs a batch of {size} bytes, the target topic accepts {limit}"
-            ),
-            Self::Refused {
-                first,
-                last,
-                target,
-                error,
-                detail,
-            } => {
-                write!(
-                    f,
-                    "the target refused {} for {target}: {error}",
-                    OffsetRange(*first, last.saturating_add(1))
-                )?;
-                match detail {
-                    Some(detail) => write!(f, " ({detail})"),
-                    None => Ok(()),
-                }
-            }
-            Self::Unauthorized {
-                side,
-                operation,
-                error,
-            } => {
-                write!(f, "the {side} cluster does not let us {operation}: {error}")
-            }
-            Self::TargetTopic { detail } => write!(f, "the target topic cannot be used: {detail}"),
-            Self::Unexpected {
-                side,
-                position,
-                detail,
-            } => {
-                write!(
-                    f,
-                    "the {side} cluster answered at offset {position} what we do not understand: {detail}"
-                )
-            }
-        }
+/// `[from, to)` in words.
+struct OffsetRange {
+    from: i64,
+    to: i64,
+}
+
+/// Further words of a broker, if it had any.
+struct InParentheses<'a>(Option<&'a str>);
+
+// === impl OffsetRange ===
+
+impl OffsetRange {
+    fn new(from: i64, to: i64) -> Self {
+        Self { from, to }
     }
 }
 
-/// `[from, to)` in words.
-struct OffsetRange(i64, i64);
-
 impl fmt::Display for OffsetRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(from, to) = *self;
+        let Self { from, to } = *self;
         let last = to.saturating_sub(1);
         if last <= from {
             write!(f, "the record at offset {from}")
         } else {
             write!(f, "the records at offsets {from} to {last}")
+        }
+    }
+}
+
+// === impl InParentheses ===
+
+impl fmt::Display for InParentheses<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(words) => write!(f, " ({words})"),
+            None => Ok(()),
         }
     }
 }
@@ -339,7 +292,7 @@ mod tests {
         let text = halt(HaltReason::RetentionLoss { from: 100, to: 250 });
         assert_eq!(
             text,
-            "partition 3 of topic orders is halted: the source deleted the records at offsets 100 to 249 before they were \
+            "partition 3 of topic orders is halted: the source deleted the records at offsets 100 to 249 before that was \
              mirrored. These records cannot be mirrored any more. Lengthen the source's retention, then accept the loss by \
              setting the position to the end of the range"
         );

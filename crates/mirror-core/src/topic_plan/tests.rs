@@ -54,12 +54,12 @@ fn created(
     rule: PartitionRule,
 ) -> (TopicToCreate, Vec<Finding>) {
     let plan = TopicPlan::new(source, None, cluster, rule);
-    match plan.action {
+    match &plan.action {
         TopicAction::Create(topic) => {
             assert_eq!(plan.target_partitions, topic.partitions);
-            (topic, plan.findings)
+            (topic.clone(), plan.findings)
         }
-        other => panic!("{other:?}"),
+        TopicAction::Nothing | TopicAction::Grow { .. } | TopicAction::Halt(_) => panic!("{plan:?}"),
     }
 }
 
@@ -184,7 +184,7 @@ fn replicas_are_the_sources_as_far_as_brokers_reach() {
     };
     let replicas = |plan: &TopicPlan| match &plan.action {
         TopicAction::Create(topic) => topic.replication_factor,
-        other => panic!("{other:?}"),
+        TopicAction::Nothing | TopicAction::Grow { .. } | TopicAction::Halt(_) => panic!("{plan:?}"),
     };
     assert_eq!(replicas(&plan(3, 5, Some(1))), 3);
     assert_eq!(
