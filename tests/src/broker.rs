@@ -1,0 +1,135 @@
+//! One broker process of a cluster: started, stopped, killed, frozen and started again on the same port and data.
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use crate::java::{Archive, Jvm};
+use crate::ports::Port;
+use crate::process::{Process, Signal};
+use crate::wait;
+
+/// How long a broker may take to start or, with others, to become one cluster.
+pub(crate) const START_LIMIT: Duration = Duration::from_mins(2);
+const STOP_LIMIT: Duration = Duration::from_mins(1);
+
+/// One broker of a cluster, combined with its controller.
+#[derive(Debug)]
+pub struct Broker {
+    /// Kafka's node id: 1, 2, 3.
+    pub node: usize,
+    /// `127.0.0.1:PORT`
+    pub address: String,
+    pub(crate) launch: Launch,
+    pub(crate) process: Option<Process>,
+    pub(crate) _ports: [Port; 2],
+}
+
+/// How this broker is started, the first time and every other time.
+#[derive(Debug, Clone)]
+pub(crate) struct Launch {
+    pub(crate) jvm: Jvm,
+    pub(crate) archive: Archive,
+    pub(crate) cluster_id: String,
+    pub(crate) properties: PathBuf,
+    pub(crate) data: PathBuf,
+    pub(crate) heap_mb: u32,
+}
+
+// === impl Broker ===
+
+impl Broker {
+    pub(crate) fn spawn(&mut self) -> Result<()> {
+        let launch = &self.launch;
+        let properties = launch.properties.display().to_string();
+        let format = ["--format", &launch.cluster_id, &properties];
+        let mut command = launch
+            .jvm
+            .supervised(launch.heap_mb, &launch.archive, &format, "kafka.Kafka")?;
+        command.arg(&properties);
+        let name = format!("broker-{}", self.node);
+        let logs = launch
+            .properties
+            .parent()
+            .context("invariant: the file is in a folder")?;
+        self.process = Some(Process::spawn(command, &name, logs)?);
+        Ok(())
+    }
+
+    /// How many times the log says that the broker has started (it is one log for all of its lives).
+    pub(crate) fn starts_logged(&self) -> usize {
+        let log = self.launch.properties.with_extension("stdout");
+        fs::read(log).map_or(0, |bytes| {
+            String::from_utf8_lossy(&bytes)
+                .matches("Kafka Server started")
+                .count()
+        })
+    }
+
+    pub(crate) fn wait_until_started(&mut self, times: usize) -> Result<()> {
+        wait::wait_until(&format!("broker {} starts", self.node), START_LIMIT, || {
+            self.process_mut()?.check_running()?;
+            Ok(self.starts_logged() >= times)
+        })
+        .with_context(|| {
+            self.process
+                .as_ref()
+                .map_or_else(String::new, Process::last_words)
+        })
+    }
+
+    fn process_mut(&mut self) -> Result<&mut Process> {
+        self.process
+            .as_mut()
+            .with_context(|| format!("broker {} is not running", self.node))
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) -> Result<()> {
+        self.process
+            .as_ref()
+            .with_context(|| format!("broker {} is not running", self.node))?
+            .signal(signal)
+    }
+
+    pub(crate) fn wait_until_ended(&mut self, limit: Duration) -> Result<()> {
+        self.process_mut()?.wait(limit)?;
+        self.process = None;
+        Ok(())
+    }
+
+    /// SIGTERM (leaders move away first); waits for the end.
+    pub fn stop(&mut self) -> Result<()> {
+        self.signal(Signal::Term)?;
+        self.wait_until_ended(STOP_LIMIT)
+    }
+
+    /// `kill -9`.
+    pub fn kill(&mut self) -> Result<()> {
+        self.process_mut()?.kill()?;
+        self.process = None;
+        Ok(())
+    }
+
+    /// SIGSTOP: connections stay open, nothing answers.
+    pub fn pause(&self) -> Result<()> {
+        self.signal(Signal::Stop)
+    }
+
+    /// SIGCONT.
+    pub fn resume(&self) -> Result<()> {
+        self.signal(Signal::Continue)
+    }
+
+    /// Starts it again on its port and data, and waits until it says so.
+    pub fn restart(&mut self) -> Result<()> {
+        let before = self.starts_logged();
+        self.spawn()?;
+        self.wait_until_started(before + 1)
+    }
+
+    pub fn process(&self) -> Option<&Process> {
+        self.process.as_ref()
+    }
+}

@@ -1,0 +1,272 @@
+//! What an independent consumer read from a cluster: all records of some topics, held as one file in memory with an index.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+
+use crate::record_file::{self, Record};
+
+/// All records of some topics, in the order of each partition's log.
+#[derive(Debug, Clone, Default)]
+pub struct Dump {
+    bytes: Vec<u8>,
+    topics: Vec<String>,
+    /// Per (topic number, partition): the records' places in `bytes`, by offset.
+    partitions: BTreeMap<(usize, i32), Vec<usize>>,
+    /// Every topic of the cluster at that time, if it was asked for.
+    pub cluster_topics: Option<Vec<String>>,
+}
+
+/// One record as the consumer saw it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeenRecord<'a> {
+    pub partition: i32,
+    pub offset: i64,
+    pub timestamp: i64,
+    /// 0 = `CreateTime`, 1 = `LogAppendTime`.
+    pub timestamp_type: i8,
+    pub key: Option<&'a [u8]>,
+    pub value: Option<&'a [u8]>,
+    pub headers: Vec<(&'a [u8], Option<&'a [u8]>)>,
+}
+
+// === impl Dump ===
+
+impl Dump {
+    /// Reads a file that `Dump.java` wrote.
+    pub fn read(path: &Path) -> Result<Self> {
+        let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+        Self::from_bytes(bytes).with_context(|| format!("in {}", path.display()))
+    }
+
+    /// A dump made by hand: the records of each partition get offsets 0, 1, 2...
+    pub fn of(records: &[Record]) -> Result<Self> {
+        let mut bytes = Vec::new();
+        let mut next: BTreeMap<(String, i32), i64> = BTreeMap::new();
+        for record in records {
+            let partition = record.partition.context("a record of a dump has a partition")?;
+            let offset = next.entry((record.topic.clone(), partition)).or_default();
+            record_file::write_record(&mut bytes, record, *offset)?;
+            *offset += 1;
+        }
+        record_file::write_end(&mut bytes, records.len())?;
+        Self::from_bytes(bytes)
+    }
+
+    fn from_bytes(bytes: Vec<u8>) -> Result<Self> {
+        let mut dump = Self::default();
+        let mut numbers: BTreeMap<String, usize> = BTreeMap::new();
+        let mut cursor = Cursor { bytes: &bytes, at: 0 };
+        let mut records = 0_i64;
+        while cursor.byte()? == record_file::RECORD {
+            let topic = cursor.bytes()?.context("a record without a topic")?;
+            let topic = std::str::from_utf8(topic).context("a topic that is not UTF-8")?;
+            let number = match numbers.get(topic) {
+                Some(&number) => number,
+                None => {
+                    let number = dump.topics.len();
+                    numbers.insert(topic.to_owned(), number);
+                    dump.topics.push(topic.to_owned());
+                    number
+                }
+            };
+            let place = cursor.at;
+            let record = cursor.record()?;
+            dump.partitions
+                .entry((number, record.partition))
+                .or_default()
+                .push(place);
+            records += 1;
+        }
+        if cursor.long()? != records {
+            bail!("the file is not whole: it holds {records} records");
+        }
+        dump.bytes = bytes;
+        Ok(dump)
+    }
+
+    pub fn record_count(&self) -> usize {
+        self.partitions.values().map(Vec::len).sum()
+    }
+
+    /// The topics that hold records.
+    pub fn topics(&self) -> &[String] {
+        &self.topics
+    }
+
+    /// The partitions of `topic` that hold records.
+    pub fn partitions(&self, topic: &str) -> Vec<i32> {
+        let Some(number) = self.topics.iter().position(|known| known == topic) else {
+            return Vec::new();
+        };
+        self.partitions
+            .range((number, i32::MIN)..=(number, i32::MAX))
+            .map(|((_, partition), _)| *partition)
+            .collect()
+    }
+
+    pub fn len(&self, topic: &str, partition: i32) -> usize {
+        self.places(topic, partition).len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.partitions.is_empty()
+    }
+
+    /// The record at `index` (not offset) of a partition.
+    pub fn record(&self, topic: &str, partition: i32, index: usize) -> SeenRecord<'_> {
+        self.record_at(self.places(topic, partition)[index])
+    }
+
+    pub fn records(&self, topic: &str, partition: i32) -> impl Iterator<Item = SeenRecord<'_>> {
+        self.places(topic, partition)
+            .iter()
+            .map(|&place| self.record_at(place))
+    }
+
+    pub(crate) fn places(&self, topic: &str, partition: i32) -> &[usize] {
+        let number = self.topics.iter().position(|known| known == topic);
+        number
+            .and_then(|number| self.partitions.get(&(number, partition)))
+            .map_or(&[], Vec::as_slice)
+    }
+
+    pub(crate) fn record_at(&self, place: usize) -> SeenRecord<'_> {
+        Cursor {
+            bytes: &self.bytes,
+            at: place,
+        }
+        .record()
+        .expect("invariant: the file was walked when it was read")
+    }
+
+    /// The bytes of a record's key, value and headers as they stand in the file: equal bytes are equal fields.
+    pub(crate) fn content_at(&self, place: usize) -> &[u8] {
+        const FIXED: usize = 4 + 8 + 8 + 1;
+        let mut cursor = Cursor {
+            bytes: &self.bytes,
+            at: place,
+        };
+        cursor
+            .record()
+            .expect("invariant: the file was walked when it was read");
+        &self.bytes[place + FIXED..cursor.at]
+    }
+}
+
+struct Cursor<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+// === impl Cursor ===
+
+impl<'a> Cursor<'a> {
+    fn take(&mut self, length: usize) -> Result<&'a [u8]> {
+        let end = self
+            .at
+            .checked_add(length)
+            .context("a length beyond all bounds")?;
+        let taken = self.bytes.get(self.at..end).context("the file ends too early")?;
+        self.at = end;
+        Ok(taken)
+    }
+
+    fn byte(&mut self) -> Result<u8> {
+        Ok(self.take(1)?[0])
+    }
+
+    fn int(&mut self) -> Result<i32> {
+        Ok(i32::from_be_bytes(self.take(4)?.try_into()?))
+    }
+
+    fn long(&mut self) -> Result<i64> {
+        Ok(i64::from_be_bytes(self.take(8)?.try_into()?))
+    }
+
+    fn bytes(&mut self) -> Result<Option<&'a [u8]>> {
+        let length = self.int()?;
+        if length < 0 {
+            return Ok(None);
+        }
+        self.take(usize::try_from(length)?).map(Some)
+    }
+
+    fn record(&mut self) -> Result<SeenRecord<'a>> {
+        let partition = self.int()?;
+        let offset = self.long()?;
+        let timestamp = self.long()?;
+        let timestamp_type = i8::from_be_bytes([self.byte()?]);
+        let key = self.bytes()?;
+        let value = self.bytes()?;
+        let mut headers = Vec::new();
+        for _ in 0..self.int()? {
+            headers.push((self.bytes()?.context("a header without a name")?, self.bytes()?));
+        }
+        Ok(SeenRecord {
+            partition,
+            offset,
+            timestamp,
+            timestamp_type,
+            key,
+            value,
+            headers,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dump_keeps_null_apart_from_empty_and_headers_in_order() {
+        let records = [
+            Record::new("t").partition(1).timestamp(5).key("k"),
+            Record::new("u")
+                .partition(0)
+                .timestamp(6)
+                .value("")
+                .header("h", None)
+                .header("h", Some(b"")),
+            Record::new("t")
+                .partition(1)
+                .timestamp(7)
+                .header(vec![0xff, 0xfe], Some(b"x")),
+        ];
+        let dump = Dump::of(&records).unwrap();
+        assert_eq!(
+            (dump.topics(), dump.partitions("t"), dump.len("t", 1)),
+            (&["t".into(), "u".into()][..], vec![1], 2)
+        );
+        let first = dump.record("t", 1, 0);
+        assert_eq!(
+            (first.offset, first.timestamp, first.key, first.value),
+            (0, 5, Some(&b"k"[..]), None)
+        );
+        let other = dump.record("u", 0, 0);
+        assert_eq!((other.key, other.value), (None, Some(&b""[..])));
+        assert_eq!(other.headers, [(&b"h"[..], None), (&b"h"[..], Some(&b""[..]))]);
+        assert_eq!(
+            dump.record("t", 1, 1).headers,
+            [(&[0xff, 0xfe][..], Some(&b"x"[..]))]
+        );
+        assert_eq!(dump.record("t", 1, 1).offset, 1);
+    }
+
+    #[test]
+    fn a_file_cut_short_is_refused() {
+        let whole = Dump::of(&[Record::new("t").partition(0).value("abc")])
+            .unwrap()
+            .bytes;
+        for length in 0..whole.len() {
+            assert!(
+                Dump::from_bytes(whole[..length].to_vec()).is_err(),
+                "{length} of {} bytes",
+                whole.len()
+            );
+        }
+    }
+}

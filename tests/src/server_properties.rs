@@ -1,0 +1,103 @@
+//! The text of a broker's `server.properties`.
+
+use std::fmt::Write;
+use std::path::Path;
+
+/// What is needed for one broker's file.
+pub(crate) struct ServerProperties<'a> {
+    pub(crate) node: usize,
+    pub(crate) port: u16,
+    /// The controller ports of all nodes, in node order from 1.
+    pub(crate) controller_ports: &'a [u16],
+    pub(crate) data: &'a Path,
+    /// Only what a broker cannot do without.
+    pub(crate) stock: bool,
+    pub(crate) overrides: &'a [(String, String)],
+}
+
+/// Small internal topics, no waiting, and no retention: data of old dates stays.
+const TEST_SETTINGS: &str = "num.partitions=8
+log.retention.ms=-1
+offsets.topic.num.partitions=4
+transaction.state.log.num.partitions=4
+group.initial.rebalance.delay.ms=0
+log.retention.check.interval.ms=1000
+log.initial.task.delay.ms=500
+log.cleaner.backoff.ms=500
+auto.create.topics.enable=false
+";
+
+// === impl ServerProperties ===
+
+impl ServerProperties<'_> {
+    pub(crate) fn text(&self) -> String {
+        let voters: Vec<String> = (1..)
+            .zip(self.controller_ports)
+            .map(|(node, port)| format!("{node}@127.0.0.1:{port}"))
+            .collect();
+        let (node, port, data) = (self.node, self.port, self.data.display());
+        let controller_port = self.controller_ports[node - 1];
+        let mut text = format!(
+            "process.roles=broker,controller
+node.id={node}
+controller.quorum.voters={}
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+controller.listener.names=CONTROLLER
+inter.broker.listener.name=PLAINTEXT
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+log.dirs={data}
+",
+            voters.join(",")
+        );
+        if !self.stock {
+            text.push_str(TEST_SETTINGS);
+            let factor = self.controller_ports.len().min(3);
+            let in_sync = factor.min(2);
+            text.push_str(&format!(
+                "offsets.topic.replication.factor={factor}
+transaction.state.log.replication.factor={factor}
+transaction.state.log.min.isr={in_sync}
+"
+            ));
+        }
+        for (key, value) in self.overrides {
+            // The last line of a key wins in a Java properties file.
+            writeln!(text, "{key}={value}").expect("invariant: writing to a String cannot fail");
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(stock: bool, overrides: &[(String, String)]) -> String {
+        let data = Path::new("D");
+        ServerProperties {
+            node: 2,
+            port: 5,
+            controller_ports: &[7, 8, 9],
+            data,
+            stock,
+            overrides,
+        }
+        .text()
+    }
+
+    #[test]
+    fn every_node_knows_all_voters_and_its_own_listener() {
+        let text = text(false, &[]);
+        assert!(text.contains("controller.quorum.voters=1@127.0.0.1:7,2@127.0.0.1:8,3@127.0.0.1:9\n"));
+        assert!(text.contains("listeners=PLAINTEXT://127.0.0.1:5,CONTROLLER://127.0.0.1:8\n"));
+        assert!(text.contains("offsets.topic.replication.factor=3\n"));
+    }
+
+    #[test]
+    fn stock_sets_nothing_but_identity_and_addresses() {
+        let text = text(true, &[("a.b".to_owned(), "c".to_owned())]);
+        assert_eq!(text.lines().count(), 10, "{text}");
+        assert!(text.ends_with("a.b=c\n"));
+    }
+}
