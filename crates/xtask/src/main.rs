@@ -10,7 +10,10 @@
 
 mod layers;
 mod metadata;
+mod requirements;
 mod rust_source;
+mod test_command;
+mod test_summary;
 mod tidy;
 mod tokens;
 mod tree;
@@ -32,12 +35,28 @@ struct Arguments {
 enum Command {
     /// Check the house rules: allowed edges between crates, file shape, vocabulary, test habits, links
     Tidy,
+    /// Run everything that must hold before a change lands: format, tidy, lints, build, all tests, docs, supply chain
+    Test {
+        /// Leave out the tests that start real Kafka brokers (for the inner loop)
+        #[arg(long)]
+        fast: bool,
+    },
+    /// Check licences, banned crates, version floors and sources of everything we link
+    Deny,
+    /// Real Kafka clusters for trials by hand: `cargo xtask kafka up [options]`
+    Kafka {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
 }
 
 fn main() -> ExitCode {
     let root = root();
     let outcome = match Arguments::parse().command {
         Command::Tidy => tidy::run(&root),
+        Command::Test { fast } => test_command::run(&root, fast),
+        Command::Deny => test_command::deny(&root),
+        Command::Kafka { arguments } => test_command::kafka(&root, &arguments),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,0 +1,325 @@
+//! `cargo xtask test`: everything that must hold before a change lands, in order of cost.
+//!
+//! One profile (dev, see `docs/adr/0006-test-command-and-profile.md`) and one set of features serve the build, the tests
+//! and the binary that the tests on real Kafka start: every cargo call selects the whole workspace, and test targets are
+//! chosen by name.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail, ensure};
+
+use crate::metadata::{self, Package};
+use crate::test_summary::TestSummary;
+use crate::{requirements, tidy};
+
+/// What a step does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Action {
+    Tidy,
+    /// A command that must exit with 0.
+    Run(Vec<String>),
+    /// As `Run`, and at least this many test binaries must have run at least one test each.
+    RunTests(Vec<String>, usize),
+}
+
+#[derive(Debug)]
+struct Step {
+    name: &'static str,
+    action: Action,
+    environment: &'static [(&'static str, &'static str)],
+}
+
+/// Runs all steps, or all but those that start real Kafka brokers when `fast`.
+pub(crate) fn run(root: &Path, fast: bool) -> anyhow::Result<()> {
+    requirements::check(!fast)?;
+    let steps = steps(&metadata::read(root)?, fast);
+    let mut times: Vec<(&str, Duration)> = Vec::new();
+    let mut tests = TestSummary::default();
+    for step in &steps {
+        println!("\n=== {}: {}", step.name, step.command_line());
+        let started = Instant::now();
+        let outcome = step.run(root);
+        times.push((step.name, started.elapsed()));
+        match outcome {
+            Ok(summary) => tests.add(summary),
+            Err(error) => {
+                print_times(&times);
+                bail!(
+                    "step {} failed ({error:#}); to run it alone: {}",
+                    step.name,
+                    step.command_line()
+                );
+            }
+        }
+    }
+    print_times(&times);
+    println!();
+    tests.print();
+    if fast {
+        println!("(--fast: nothing was tried on real Kafka)");
+    }
+    Ok(())
+}
+
+/// `cargo xtask deny`: licences, bans, sources and version floors of everything we link.
+pub(crate) fn deny(root: &Path) -> anyhow::Result<()> {
+    deny_step().run(root).map(|_| ())
+}
+
+/// `cargo xtask kafka ..`: the test kit's own binary, for trials by hand.
+pub(crate) fn kafka(root: &Path, arguments: &[String]) -> anyhow::Result<()> {
+    let [command, rest @ ..] = arguments else {
+        bail!("which command? try: cargo xtask kafka up")
+    };
+    ensure!(
+        command == "up",
+        "unknown command {command}; there is: cargo xtask kafka up"
+    );
+    let mut line = words("cargo run --quiet --package integration --bin kafka_up --");
+    line.extend_from_slice(rest);
+    run_command(&line, &[], root)
+}
+
+fn steps(packages: &[Package], fast: bool) -> Vec<Step> {
+    let (kafka, others) = test_targets(packages);
+    let step = |name, action| Step {
+        name,
+        action,
+        environment: &[],
+    };
+    let mut unit = words("cargo test --workspace --locked --lib --bins");
+    unit.extend(others.iter().flat_map(|name| ["--test".to_owned(), name.clone()]));
+    let mut steps = vec![
+        step("format", Action::Run(words("cargo fmt --all --check"))),
+        step("tidy", Action::Tidy),
+        step(
+            "clippy",
+            Action::Run(words(
+                "cargo clippy --workspace --all-targets --locked -- -D warnings",
+            )),
+        ),
+        step(
+            "build",
+            Action::Run(words("cargo build --workspace --all-targets --locked")),
+        ),
+        step(
+            "unit and property tests",
+            Action::RunTests(unit, 1 + others.len()),
+        ),
+        step(
+            "doc tests",
+            Action::RunTests(words("cargo test --workspace --locked --doc"), 0),
+        ),
+        Step {
+            name: "docs",
+            action: Action::Run(words(
+                "cargo doc --workspace --no-deps --document-private-items --locked",
+            )),
+            environment: &[("RUSTDOCFLAGS", "-D warnings")],
+        },
+        deny_step(),
+    ];
+    if !fast {
+        let mut line = words("cargo test --workspace --locked");
+        line.extend(kafka.iter().flat_map(|name| ["--test".to_owned(), name.clone()]));
+        line.extend(words("-- --test-threads=1"));
+        steps.push(step(
+            "tests on real Kafka",
+            Action::RunTests(line, kafka.len().max(1)),
+        ));
+    }
+    steps
+}
+
+fn deny_step() -> Step {
+    let line = words("cargo deny --workspace --locked check bans licenses sources");
+    Step {
+        name: "deny",
+        action: Action::Run(line),
+        environment: &[],
+    }
+}
+
+/// Names of the test targets, those on real Kafka (`tests/e2e`) first, all others second.
+fn test_targets(packages: &[Package]) -> (Vec<String>, Vec<String>) {
+    let targets = packages
+        .iter()
+        .flat_map(|package| &package.targets)
+        .filter(|target| target.kind == "test");
+    let (kafka, others): (Vec<_>, Vec<_>) = targets.partition(|target| target.root.starts_with("tests/e2e/"));
+    let names = |targets: Vec<&metadata::Target>| targets.iter().map(|target| target.name.clone()).collect();
+    (names(kafka), names(others))
+}
+
+// === impl Step ===
+
+impl Step {
+    /// What a person types to run this step alone.
+    fn command_line(&self) -> String {
+        let line = match &self.action {
+            Action::Tidy => "cargo xtask tidy".to_owned(),
+            Action::Run(line) | Action::RunTests(line, _) => line.join(" "),
+        };
+        let settings = self
+            .environment
+            .iter()
+            .map(|(name, value)| format!("{name}={value:?} "));
+        settings.collect::<String>() + &line
+    }
+
+    fn run(&self, root: &Path) -> anyhow::Result<TestSummary> {
+        match &self.action {
+            Action::Tidy => tidy::run(root).map(|()| TestSummary::default()),
+            Action::Run(line) => run_command(line, self.environment, root).map(|()| TestSummary::default()),
+            Action::RunTests(line, binaries_min) => {
+                let summary = run_tests(line, root)?;
+                let binaries = summary.binaries();
+                ensure!(
+                    binaries >= *binaries_min,
+                    "only {binaries} of at least {binaries_min} test binaries ran a test"
+                );
+                Ok(summary)
+            }
+        }
+    }
+}
+
+fn run_command(line: &[String], environment: &[(&str, &str)], root: &Path) -> anyhow::Result<()> {
+    let status = command(line, root)?.envs(environment.iter().copied()).status();
+    let status = status.with_context(|| format!("{} cannot be started", line[0]))?;
+    ensure!(status.success(), "{status}");
+    Ok(())
+}
+
+/// Shows the output as it comes and keeps the runner's summary lines.
+fn run_tests(line: &[String], root: &Path) -> anyhow::Result<TestSummary> {
+    let mut child = command(line, root)?
+        .stdout(Stdio::piped())
+        .spawn()
+        .context("cargo cannot be started")?;
+    let output = child
+        .stdout
+        .take()
+        .context("invariant: standard output was asked for as a pipe")?;
+    let mut summary = TestSummary::default();
+    let mut problem = Ok(());
+    // Tests may print bytes that are not UTF-8: show them as they can be shown.
+    for text in BufReader::new(output).split(b'\n') {
+        let text = text.context("the tests' output cannot be read")?;
+        let text = String::from_utf8_lossy(&text);
+        println!("{text}");
+        problem = problem.and(summary.handle_line(&text));
+    }
+    let status = child.wait().context("cargo's exit code cannot be read")?;
+    ensure!(status.success(), "{status}");
+    problem?;
+    Ok(summary)
+}
+
+fn command(line: &[String], root: &Path) -> anyhow::Result<Command> {
+    let (program, arguments) = line.split_first().context("an empty command")?;
+    let mut command = Command::new(program);
+    command.args(arguments).current_dir(root);
+    Ok(command)
+}
+
+fn words(line: &str) -> Vec<String> {
+    line.split(' ').map(str::to_owned).collect()
+}
+
+fn print_times(times: &[(&str, Duration)]) {
+    println!("\n=== times");
+    for (name, time) in times {
+        println!("{:>7.1} s  {name}", time.as_secs_f64());
+    }
+    let total: Duration = times.iter().map(|(_, time)| *time).sum();
+    println!("{:>7.1} s  in all", total.as_secs_f64());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metadata::Target;
+
+    fn packages() -> Vec<Package> {
+        let target = |name: &str, kind: &str, root: &str| Target {
+            name: name.into(),
+            kind: kind.into(),
+            root: root.into(),
+        };
+        let package = |name: &str, targets| Package {
+            name: name.into(),
+            targets,
+            ..Package::default()
+        };
+        vec![
+            package(
+                "kafka-client",
+                vec![target("peer", "test", "crates/kafka-client/tests/peer.rs")],
+            ),
+            package(
+                "integration",
+                vec![
+                    target("integration", "lib", "tests/src/lib.rs"),
+                    target("e2e_codecs", "test", "tests/e2e/codecs.rs"),
+                    target("flows", "test", "tests/flows/main.rs"),
+                ],
+            ),
+        ]
+    }
+
+    #[test]
+    fn every_test_target_runs_in_exactly_one_step() {
+        let lines: Vec<String> = steps(&packages(), false).iter().map(Step::command_line).collect();
+        for name in ["peer", "e2e_codecs", "flows"] {
+            let runs = lines
+                .iter()
+                .filter(|line| line.contains(&format!("--test {name}")))
+                .count();
+            assert_eq!(runs, 1, "{name} in {lines:?}");
+        }
+    }
+
+    #[test]
+    fn fast_leaves_out_real_kafka_and_nothing_else() {
+        let all = steps(&packages(), false);
+        let fast = steps(&packages(), true);
+        let left_out: Vec<&str> = all
+            .iter()
+            .map(|step| step.name)
+            .filter(|name| !fast.iter().any(|step| step.name == *name))
+            .collect();
+        assert_eq!(left_out, ["tests on real Kafka"]);
+    }
+
+    #[test]
+    fn without_tests_on_real_kafka_their_step_cannot_pass() {
+        let steps = steps(&packages()[..1], false);
+        let last = steps.last().expect("there are steps");
+        assert!(matches!(last.action, Action::RunTests(_, 1..)), "{last:?}");
+    }
+
+    #[test]
+    fn a_failing_command_fails_its_step() {
+        let step = Step {
+            name: "x",
+            action: Action::Run(words("cargo no-such-command")),
+            environment: &[],
+        };
+        assert!(step.run(Path::new(".")).is_err());
+    }
+
+    #[test]
+    fn a_run_without_tests_fails_its_step() {
+        let step = Step {
+            name: "x",
+            action: Action::RunTests(words("cargo --version"), 1),
+            environment: &[],
+        };
+        let error = step.run(Path::new(".")).expect_err("no test ran");
+        assert!(error.to_string().contains("only 0 of at least 1"), "{error}");
+    }
+}
