@@ -31,7 +31,10 @@ impl Default for BackoffConfig {
     /// 50 ms doubling to 1 s: a leader election is over within a few hundred milliseconds, and a target
     /// that is down for an hour is asked once a second.
     fn default() -> Self {
-        Self { initial: Duration::from_millis(50), max: Duration::from_secs(1) }
+        Self {
+            initial: Duration::from_millis(50),
+            max: Duration::from_secs(1),
+        }
     }
 }
 
@@ -59,7 +62,11 @@ impl Backoff {
     /// A backoff that has not failed yet.
     #[must_use]
     pub fn new(config: BackoffConfig, seed: u64) -> Self {
-        Self { config, seed, attempts: 0 }
+        Self {
+            config,
+            seed,
+            attempts: 0,
+        }
     }
 
     /// One more failure: the time to wait before trying again.
@@ -94,15 +101,20 @@ pub(crate) fn mix(value: u64) -> u64 {
 mod tests {
     use super::*;
 
-    const CONFIG: BackoffConfig =
-        BackoffConfig { initial: Duration::from_millis(100), max: Duration::from_secs(2) };
+    const CONFIG: BackoffConfig = BackoffConfig {
+        initial: Duration::from_millis(100),
+        max: Duration::from_secs(2),
+    };
 
     #[test]
     fn doubles_up_to_the_cap_within_the_jitter() {
         for seed in 0..200 {
             for (attempt, plain) in [(1, 100), (2, 200), (3, 400), (4, 800), (5, 1600)] {
                 let delay = CONFIG.delay(attempt, seed).as_millis();
-                assert!((plain * 80 / 100..=plain * 120 / 100).contains(&delay), "{attempt}: {delay}");
+                assert!(
+                    (plain * 80 / 100..=plain * 120 / 100).contains(&delay),
+                    "{attempt}: {delay}"
+                );
             }
             for attempt in [6, 7, 32, 33, 1000, u32::MAX] {
                 let delay = CONFIG.delay(attempt, seed).as_millis();

@@ -15,3 +15,7 @@
 
 pub mod backoff;
 pub mod producer_state;
+pub mod retry;
+
+#[cfg(test)]
+mod testing;

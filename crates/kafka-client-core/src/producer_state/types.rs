@@ -2,7 +2,7 @@
 
 use crate::backoff::BackoffConfig;
 use bytes::Bytes;
-use kafka_record::outgoing::OutgoingBatch;
+use kafka_record::OutgoingBatch;
 use kafka_wire::error_code::ErrorCode;
 use kafka_wire::ids::{NodeId, TopicPartition};
 use std::fmt;
@@ -71,13 +71,22 @@ pub enum ProducerEvent<T> {
     },
     /// The target will never take this batch as it is. Everything behind it in the partition waits until
     /// [`ProducerState::resolve`](super::ProducerState::resolve). The last word on `token`.
-    Refused { tp: TopicPartition, batch: OutgoingBatch, token: T, error: ErrorCode },
+    Refused {
+        tp: TopicPartition,
+        batch: OutgoingBatch,
+        token: T,
+        error: ErrorCode,
+    },
     /// The broker says that it does not lead this partition (any more): refresh metadata, then
     /// [`ProducerState::set_leader`](super::ProducerState::set_leader).
     LeaderStale { tp: TopicPartition, error: ErrorCode },
     /// The partition's unacked batches will be sent again after a wait. `NETWORK_EXCEPTION[13]` stands for a lost
     /// connection. For metrics and logs; nothing to do.
-    Retrying { tp: TopicPartition, error: ErrorCode, attempt: u32 },
+    Retrying {
+        tp: TopicPartition,
+        error: ErrorCode,
+        attempt: u32,
+    },
     /// Nothing more is sent to this partition; [`ProducerState::withdraw`](super::ProducerState::withdraw) gives back
     /// what is queued. Told once.
     Stopped { tp: TopicPartition, reason: StopReason },
@@ -146,6 +155,18 @@ impl Default for ProducerConfig {
             retry_backoff: BackoffConfig::default(),
             doubtful_attempts_max: 3,
             seed: 0,
+        }
+    }
+}
+
+impl ProducerConfig {
+    /// Batches of one partition that may be on their way at once.
+    pub(super) fn window(&self) -> usize {
+        if self.idempotent {
+            self.in_flight_per_partition_max
+                .clamp(1, IN_FLIGHT_PER_PARTITION_MAX)
+        } else {
+            1
         }
     }
 }
