@@ -1,1 +1,33 @@
-//! (skeleton)
+//! Kafka's record format as a mirror needs it: see batches without copying them, forward them whole, rebuild them
+//! when they must change.
+//!
+//! ```text
+//!   fetched bytes --Batches--> RecordBatch --OutgoingBatch::forward--------------------> OutgoingBatch --stamp--> 61-byte header
+//!                                  |                                                         ^                    + payload
+//!                                  +--CodecContexts::decompress--> Records --BatchBuilder----+
+//! ```
+//!
+//! Everything here is pure: no I/O, no clock, no logging. Every length, count and offset that comes from the wire is
+//! checked before use, and no allocation is made ahead of the bytes that justify it.
+
+#![forbid(unsafe_code)]
+
+mod batch;
+mod build;
+mod codec;
+mod control;
+mod cursor;
+mod error;
+mod header;
+mod outgoing;
+mod record;
+mod varint;
+
+pub use batch::{Batch, Batches, FetchedPosition, LegacyEntry, RecordBatch, fetched_position};
+pub use build::BatchBuilder;
+pub use codec::{Codec, CodecContexts, ParseCodecError};
+pub use control::ControlRecord;
+pub use error::RecordError;
+pub use header::{Attributes, BatchHeader, HEADER_LEN};
+pub use outgoing::OutgoingBatch;
+pub use record::{RawHeaders, RecordHeader, RecordKey, RecordKeys, RecordView, Records};
