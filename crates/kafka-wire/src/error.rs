@@ -89,6 +89,12 @@ pub enum Problem {
         /// Bytes that are left.
         remaining: usize,
     },
+    /// An array of any other length where exactly one element answers the request.
+    #[error("{count} elements where exactly one must be")]
+    NotOneElement {
+        /// How many there are.
+        count: usize,
+    },
     /// A length or count below -1.
     #[error("the length {length} is negative")]
     NegativeLength {

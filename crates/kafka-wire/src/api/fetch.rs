@@ -30,8 +30,8 @@ pub const READ_COMMITTED: i8 = 1;
 
 /// Name or id, and the number of partitions.
 const TOPIC_LEN_MIN: usize = 3;
-/// Index, error code, two offsets, and the lengths of two fields.
-const PARTITION_LEN_MIN: usize = 24;
+/// Index, error code, two offsets, and the lengths of two fields (v4; later versions take more).
+const PARTITION_LEN_MIN: usize = 30;
 /// Producer id and offset.
 const ABORTED_TRANSACTION_LEN_MIN: usize = 16;
 

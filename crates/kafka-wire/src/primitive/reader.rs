@@ -172,6 +172,15 @@ impl Reader {
         Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
     }
 
+    /// Reads a text for people, as [`Reader::nullable_text`] does, where null is not allowed.
+    pub fn text(&mut self) -> Result<String, Malformed> {
+        let at = self.position();
+        self.nullable_text()?.ok_or(Malformed {
+            at,
+            problem: Problem::UnexpectedNull,
+        })
+    }
+
     /// Reads past a text, null or not.
     pub fn skip_string(&mut self) -> Result<(), Malformed> {
         self.nullable_string_bytes().map(drop)
@@ -216,6 +225,25 @@ impl Reader {
             elements.push(element(self)?);
         }
         Ok(Some(elements))
+    }
+
+    /// Reads an array that must have exactly one element: the answer to a request that asked for one thing.
+    pub fn array_of_one<T>(
+        &mut self,
+        element_len_min: usize,
+        mut element: impl FnMut(&mut Self) -> Result<T, Malformed>,
+    ) -> Result<T, Malformed> {
+        let at = self.position();
+        match self.array_count(element_len_min)? {
+            Some(1) => element(self),
+            other => {
+                let count = other.unwrap_or(0);
+                Err(Malformed {
+                    at,
+                    problem: Problem::NotOneElement { count },
+                })
+            }
+        }
     }
 
     /// Reads an array of 32-bit numbers.
