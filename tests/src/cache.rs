@@ -10,16 +10,14 @@ use anyhow::{Context, Result};
 
 /// The cache's root folder; it exists when this returns.
 pub fn root() -> Result<PathBuf> {
-    let root = match environment("HELIOSTAT_TEST_CACHE") {
-        Some(folder) => PathBuf::from(folder),
-        None => match environment("XDG_CACHE_HOME") {
-            Some(folder) => Path::new(&folder).join("heliostat"),
-            None => {
-                let home = environment("HOME")
-                    .context("no cache folder: set HELIOSTAT_TEST_CACHE (or XDG_CACHE_HOME, or HOME)")?;
-                Path::new(&home).join(".cache/heliostat")
-            }
-        },
+    let root = if let Some(folder) = environment("HELIOSTAT_TEST_CACHE") {
+        PathBuf::from(folder)
+    } else if let Some(folder) = environment("XDG_CACHE_HOME") {
+        Path::new(&folder).join("heliostat")
+    } else {
+        let home = environment("HOME")
+            .context("no cache folder: set HELIOSTAT_TEST_CACHE (or XDG_CACHE_HOME, or HOME)")?;
+        Path::new(&home).join(".cache/heliostat")
     };
     fs::create_dir_all(&root)
         .with_context(|| format!("cannot create the cache folder {}", root.display()))?;

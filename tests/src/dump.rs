@@ -63,15 +63,11 @@ impl Dump {
         while cursor.byte()? == record_file::RECORD {
             let topic = cursor.bytes()?.context("a record without a topic")?;
             let topic = std::str::from_utf8(topic).context("a topic that is not UTF-8")?;
-            let number = match numbers.get(topic) {
-                Some(&number) => number,
-                None => {
-                    let number = dump.topics.len();
-                    numbers.insert(topic.to_owned(), number);
-                    dump.topics.push(topic.to_owned());
-                    number
-                }
-            };
+            let number = numbers.get(topic).copied().unwrap_or(dump.topics.len());
+            if number == dump.topics.len() {
+                numbers.insert(topic.to_owned(), number);
+                dump.topics.push(topic.to_owned());
+            }
             let place = cursor.at;
             let record = cursor.record()?;
             dump.partitions

@@ -1,5 +1,6 @@
 //! Kafka's jars of each version, by Maven coordinates, in the cache folder.
 
+use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -99,21 +100,20 @@ impl KafkaVersion {
     }
 
     fn pom(&self) -> String {
-        let dependencies: String = self
-            .artifacts
-            .iter()
-            .map(|artifact| {
-                let mut parts = artifact.rsplit(':');
-                let (group, name, version) = match (parts.next(), parts.next(), parts.next()) {
-                    (Some(version), Some(name), Some(group)) => (group, name, version),
-                    _ => ("org.apache.kafka", *artifact, self.number),
-                };
-                format!(
-                    "<dependency><groupId>{group}</groupId><artifactId>{name}</artifactId>\
-                     <version>{version}</version></dependency>"
-                )
-            })
-            .collect();
+        let mut dependencies = String::new();
+        for artifact in self.artifacts {
+            let mut parts = artifact.rsplit(':');
+            let (group, name, version) = match (parts.next(), parts.next(), parts.next()) {
+                (Some(version), Some(name), Some(group)) => (group, name, version),
+                _ => ("org.apache.kafka", *artifact, self.number),
+            };
+            write!(
+                dependencies,
+                "<dependency><groupId>{group}</groupId><artifactId>{name}</artifactId>\
+                 <version>{version}</version></dependency>"
+            )
+            .expect("invariant: writing to a String cannot fail");
+        }
         format!(
             "<project xmlns=\"http://maven.apache.org/POM/4.0.0\"><modelVersion>4.0.0</modelVersion>\
              <groupId>heliostat.kit</groupId><artifactId>jars</artifactId><version>1</version>\

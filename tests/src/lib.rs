@@ -15,6 +15,7 @@ pub mod dump;
 mod guard;
 pub mod jars;
 pub mod java;
+pub mod oracle;
 pub mod ports;
 pub mod process;
 pub mod produce;

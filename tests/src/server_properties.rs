@@ -54,12 +54,14 @@ log.dirs={data}
             text.push_str(TEST_SETTINGS);
             let factor = self.controller_ports.len().min(3);
             let in_sync = factor.min(2);
-            text.push_str(&format!(
+            write!(
+                text,
                 "offsets.topic.replication.factor={factor}
 transaction.state.log.replication.factor={factor}
 transaction.state.log.min.isr={in_sync}
 "
-            ));
+            )
+            .expect("invariant: writing to a String cannot fail");
         }
         for (key, value) in self.overrides {
             // The last line of a key wins in a Java properties file.
