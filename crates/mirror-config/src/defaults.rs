@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use crate::config::{IsolationLevel, StartPolicy};
+
 /// Alias of the cluster that is read when the file has no names for clusters (MirrorMaker's has none).
 pub const SOURCE_ALIAS: &str = "source";
 /// Alias of the cluster that is written, see [`SOURCE_ALIAS`].
@@ -20,6 +22,11 @@ pub const RECONNECT_BACKOFF: Duration = Duration::from_millis(50);
 pub const RECONNECT_BACKOFF_MAX: Duration = Duration::from_secs(1);
 /// `retry.backoff.ms`: as Java.
 pub const RETRY_BACKOFF: Duration = Duration::from_millis(100);
+/// No pause before a new try is shorter, whatever a file says: a broker that refuses at once would be asked in a
+/// tight loop.
+pub const BACKOFF_MIN: Duration = Duration::from_millis(10);
+/// Metadata is never asked for more often, whatever a file says.
+pub const METADATA_MAX_AGE_MIN: Duration = Duration::from_millis(100);
 /// `metadata.max.age.ms`: as Java. New topics are found by [`TOPIC_REFRESH`], not by this.
 pub const METADATA_MAX_AGE: Duration = Duration::from_mins(5);
 /// Longest answer of a broker: the largest fetch ([`FETCH_BYTES_MAX`]) or a first batch above it (brokers send one
@@ -32,9 +39,21 @@ pub const CLIENT_ID_SUFFIX: &str = "-0";
 /// calls itself, so that a quota given to the old mirror goes on holding for this one.
 pub const TARGET_CLIENT_ID: &str = "producer-1";
 
+/// `auto.offset.reset`: as Java and so as MirrorMaker, which leaves it alone. What is in the source at the first start
+/// is skipped; the runtime says so in one line.
+pub const START: StartPolicy = StartPolicy::Latest;
+/// `isolation.level`: as Java.
+pub const ISOLATION: IsolationLevel = IsolationLevel::ReadUncommitted;
+/// `--num.streams`: as MirrorMaker.
+pub const STREAMS: u32 = 1;
+/// `--offset.commit.interval.ms`: as MirrorMaker; a ceiling over [`COMMIT_INTERVAL`].
+pub const MIRROR_MAKER_COMMIT_INTERVAL: Duration = Duration::from_mins(1);
+
 /// Changed positions are committed this long after the acknowledgement at the latest: what `kill -9` may double.
 /// `--offset.commit.interval.ms` is a ceiling over it (MirrorMaker's own default is a minute).
 pub const COMMIT_INTERVAL: Duration = Duration::from_millis(500);
+/// A commit is never attempted more often, whatever the flag says.
+pub const COMMIT_INTERVAL_MIN: Duration = Duration::from_millis(10);
 /// Unchanged positions are committed again: brokers before 2.1 expire an idle partition's position after a day.
 pub const RECOMMIT_INTERVAL: Duration = Duration::from_mins(10);
 /// New topics and partitions are read within 5 s of appearing; half a period of this is the mean.
@@ -42,6 +61,8 @@ pub const TOPIC_REFRESH: Duration = Duration::from_secs(3);
 
 /// `fetch.max.wait.ms`: as Java.
 pub const FETCH_WAIT_MAX: Duration = Duration::from_millis(500);
+/// A broker is always allowed to wait this long: with 0 an idle source would be asked in a tight loop.
+pub const FETCH_WAIT_MIN: Duration = Duration::from_millis(10);
 /// `fetch.min.bytes`: as Java, answer at once.
 pub const FETCH_BYTES_MIN: i32 = 1;
 /// Bytes of one fetch answer when `fetch.max.bytes` is not set. Java has 50 MiB, more than our whole budget
@@ -56,6 +77,8 @@ pub const IN_FLIGHT_PER_PARTITION: usize = 5;
 /// `max.request.size`: as Java's default of a *batch* limit would be too small here, since a request carries many
 /// partitions. 1 MiB times the partitions of a broker, kept under the brokers' `socket.request.max.bytes` (100 MiB).
 pub const PRODUCE_REQUEST_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Smallest request: Java's producers used to be told 0 to switch a limit off.
+pub const PRODUCE_REQUEST_BYTES_MIN: usize = 64 * 1024;
 /// How long the target may wait for its replicas before it answers: as Java's producer, the request timeout.
 pub const PRODUCE_TIMEOUT: Duration = REQUEST_TIMEOUT;
 /// `linger.ms`: Java has had 5 since 4.0; batches arrive ready made, so waiting only serves merging.
@@ -64,10 +87,16 @@ pub const LINGER: Duration = Duration::from_millis(5);
 pub const MERGE_BELOW_BYTES: usize = 4 * 1024;
 /// A merged batch is closed at this size: Java's default `batch.size`, where per-batch cost is already small.
 pub const MERGE_MAX_BYTES: usize = 16 * 1024;
+/// Largest `batch.size` that is taken: above a stock topic's `max.message.bytes` a merged batch would only be split
+/// again.
+pub const MERGE_CEILING_BYTES: usize = 1_000_000;
 
 /// Bytes in flight. With the codecs' working memory and the code it keeps the process under 96 MB resident, and it
 /// fills a path of 1 Gbit/s with 250 ms of round trip.
 pub const IN_FLIGHT_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// Smallest `buffer.memory` that is taken: a few largest ordinary batches (1 MiB), for a mirror that may hold only one
+/// stands still while that one is acknowledged.
+pub const IN_FLIGHT_BYTES_MIN: usize = 4 * 1024 * 1024;
 /// A decompressed batch: stock brokers take 1 MiB compressed, so this is a ratio of 64; a bomb has thousands.
 pub const DECOMPRESSED_BATCH_BYTES_MAX: usize = 64 * 1024 * 1024;
 

@@ -3,13 +3,31 @@
 //! Everything a user can write (MirrorMaker's flags, its two Java `.properties` files) is resolved here, once, at
 //! start. Behind [`Config`] nothing knows which file was read, so a second file format is one more resolver and
 //! no change anywhere else.
+//!
+//! | module | answers |
+//! |---|---|
+//! | [`mirror_maker`] | what do MirrorMaker's command line and files ask for? |
+//! | [`properties`] | what does a Java `.properties` file say, and on which line? |
+//! | [`known`] | what does heliostat do with this property of a Java client? |
+//! | [`defaults`] | what holds where nothing is said, and why that? |
 
 #![forbid(unsafe_code)]
 
+mod bootstrap;
+mod cluster;
 mod config;
+mod consumer_properties;
 pub mod defaults;
+mod error;
+pub mod known;
+pub mod mirror_maker;
+mod producer_properties;
+pub mod properties;
+mod settings;
+mod suggest;
 
 pub use config::{
     ClusterConfig, CompressionConfig, Config, FetchConfig, FlowConfig, HostPort, IsolationLevel, LifeConfig,
     MemoryConfig, NullKeys, OnRefusedRecord, Partitioning, Positions, ProduceConfig, StartPolicy,
 };
+pub use error::{ConfigError, ConfigErrors, Notice, NoticeLevel, Place};

@@ -1,0 +1,144 @@
+//! The consumer's `.properties` file: the source cluster, the group, what is read and how.
+
+use std::time::Duration;
+
+use crate::config::{ClusterConfig, FetchConfig, IsolationLevel, StartPolicy};
+use crate::error::{ConfigError, Findings};
+use crate::known::{self, Side};
+use crate::properties::Properties;
+use crate::settings::Settings;
+use crate::{cluster, defaults};
+
+#[cfg(test)]
+mod tests;
+
+/// What the file says, resolved.
+#[derive(Debug, Clone)]
+pub(crate) struct ConsumerSide {
+    pub(crate) source: ClusterConfig,
+    pub(crate) group_id: String,
+    pub(crate) start: StartPolicy,
+    pub(crate) isolation: IsolationLevel,
+    pub(crate) topic_refresh: Duration,
+    pub(crate) fetch: FetchConfig,
+}
+
+/// Reads the file. Where it is wrong, the findings have an error and the result is not to be used.
+pub(crate) fn resolve(properties: &Properties, findings: &mut Findings) -> ConsumerSide {
+    known::review(Side::Consumer, properties, findings);
+    read(&mut Settings::new(properties, findings))
+}
+
+fn read(settings: &mut Settings<'_>) -> ConsumerSide {
+    let group_id = group(settings);
+    let bootstrap = brokers(settings);
+    let client_id = format!("{group_id}{}", defaults::CLIENT_ID_SUFFIX);
+    let source = cluster::resolve(settings, defaults::SOURCE_ALIAS, client_id, bootstrap);
+    note_internal_topics(settings);
+    note_auto_commit(settings);
+    ConsumerSide {
+        group_id,
+        start: start(settings),
+        isolation: isolation(settings),
+        topic_refresh: defaults::TOPIC_REFRESH.min(source.metadata_max_age),
+        fetch: fetch(settings, source.request_timeout),
+        source,
+    }
+}
+
+fn group(settings: &mut Settings<'_>) -> String {
+    if let Some(group) = settings.non_empty("group.id") {
+        return group.value.to_owned();
+    }
+    let place = settings.file();
+    settings.findings.error(ConfigError::MissingGroup { place });
+    String::new()
+}
+
+/// `zookeeper.connect` alone is refused by the review; beside `bootstrap.servers` it is refused in the words that
+/// MirrorMaker had for it while it knew both (0.10.2 to 1.1).
+fn brokers(settings: &mut Settings<'_>) -> Vec<crate::HostPort> {
+    let has_zookeeper = settings.text("zookeeper.connect");
+    let has_bootstrap = settings.text("bootstrap.servers").is_some();
+    match has_zookeeper {
+        Some(_) if !has_bootstrap => Vec::new(),
+        Some(zookeeper) => {
+            settings.findings.error(ConfigError::Refused {
+                reason:
+                    "the configuration parameters `zookeeper.connect` (old consumer) and `bootstrap.servers` \
+                         (new consumer) cannot be used together"
+                        .to_owned(),
+                place: zookeeper.place,
+                advice: "remove zookeeper.connect".to_owned(),
+            });
+            Vec::new()
+        }
+        None => settings.bootstrap("add bootstrap.servers=HOST:9092, brokers of the source cluster"),
+    }
+}
+
+fn start(settings: &mut Settings<'_>) -> StartPolicy {
+    let words = [
+        ("earliest", StartPolicy::Earliest),
+        ("latest", StartPolicy::Latest),
+        ("none", StartPolicy::Refuse),
+        // The ZooKeeper consumer's names, still in old files.
+        ("smallest", StartPolicy::Earliest),
+        ("largest", StartPolicy::Latest),
+    ];
+    let written = settings.word("auto.offset.reset", &words);
+    written.map_or(defaults::START, |setting| setting.value)
+}
+
+fn isolation(settings: &mut Settings<'_>) -> IsolationLevel {
+    let words = [
+        ("read_uncommitted", IsolationLevel::ReadUncommitted),
+        ("read_committed", IsolationLevel::ReadCommitted),
+    ];
+    let written = settings.word("isolation.level", &words);
+    written.map_or(defaults::ISOLATION, |setting| setting.value)
+}
+
+fn fetch(settings: &mut Settings<'_>, request_timeout: Duration) -> FetchConfig {
+    let ceiling = |written: Option<i32>, ours: i32| written.map_or(ours, |bytes| bytes.clamp(1, ours));
+    let bytes_max = ceiling(settings.bytes("fetch.max.bytes", 0), defaults::FETCH_BYTES_MAX);
+    let partition_bytes = settings.bytes("max.partition.fetch.bytes", 0);
+    let bytes_min = settings.bytes("fetch.min.bytes", 0);
+    let wait_max = settings.milliseconds("fetch.max.wait.ms", 0);
+    FetchConfig {
+        // Half of the time-out leaves the other half for the way there and back: a broker that waits for data must
+        // not look like one that is gone.
+        wait_max: wait_max.unwrap_or(defaults::FETCH_WAIT_MAX).clamp(
+            defaults::FETCH_WAIT_MIN,
+            defaults::FETCH_WAIT_MIN.max(request_timeout / 2),
+        ),
+        bytes_min: bytes_min.unwrap_or(defaults::FETCH_BYTES_MIN).min(bytes_max),
+        bytes_max,
+        partition_bytes_max: ceiling(
+            Some(partition_bytes.unwrap_or(defaults::FETCH_PARTITION_BYTES_MAX)),
+            bytes_max,
+        ),
+    }
+}
+
+fn note_internal_topics(settings: &mut Settings<'_>) {
+    let written = settings.boolean("exclude.internal.topics");
+    if let Some(setting) = written.filter(|setting| !setting.value) {
+        let place = setting.place;
+        settings.findings.warn(format!(
+            "the brokers' own topics are never mirrored ({place}): a copy would corrupt the target's groups and \
+             transactions"
+        ));
+    }
+}
+
+fn note_auto_commit(settings: &mut Settings<'_>) {
+    let written = settings.boolean("enable.auto.commit");
+    if let Some(setting) = written.filter(|setting| setting.value) {
+        let place = setting.place;
+        settings.findings.info(format!(
+            "property enable.auto.commit is overridden to true ({place}): it changes nothing, positions are committed \
+             behind the target's acknowledgements only"
+        ));
+    }
+}

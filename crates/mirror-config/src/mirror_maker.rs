@@ -1,0 +1,158 @@
+//! MirrorMaker 1's command line and its two `.properties` files, resolved into a [`Config`].
+//!
+//! ```text
+//!   arguments --parse--> Command::Mirror(Flags) --resolve--> Resolved { Config, notices }
+//! ```
+//! [`parse`] reads no file; [`resolve`] reads the two that the flags name and reports everything wrong in them at once.
+
+mod arguments;
+mod flags;
+mod usage;
+
+use std::fs::File;
+use std::io::Read;
+
+pub use flags::{Command, Flags, LogFormat, UsageError, parse};
+pub use usage::{FLAGS, Flag, usage};
+
+use crate::config::{Config, FlowConfig, LifeConfig, MemoryConfig, OnRefusedRecord, Positions};
+use crate::consumer_properties::{self, ConsumerSide};
+use crate::defaults;
+use crate::error::{ConfigError, ConfigErrors, Findings, Notice, Place};
+use crate::producer_properties::{self, ProducerSide};
+use crate::properties::Properties;
+use mirror_core::topic_filter::TopicFilter;
+
+/// A configuration that can be run, and what its author should know about it.
+#[derive(Debug, Clone)]
+pub struct Resolved {
+    /// The configuration.
+    pub config: Config,
+    /// In the order of the files' lines.
+    pub notices: Vec<Notice>,
+}
+
+/// Longest `.properties` file that is read: a thousand times a long one, so what is longer is another file.
+const PROPERTIES_BYTES_MAX: u64 = 4 * 1024 * 1024;
+
+/// Reads the two files and puts everything together.
+pub fn resolve(flags: &Flags) -> Result<Resolved, ConfigErrors> {
+    let mut findings = Findings::default();
+    let consumer = read_properties("consumer.config", &flags.consumer_config);
+    let producer = read_properties("producer.config", &flags.producer_config);
+    let topics = topics(flags);
+    let consumer = take(consumer, &mut findings)
+        .map(|properties| consumer_properties::resolve(&properties, &mut findings));
+    let producer = take(producer, &mut findings)
+        .map(|properties| producer_properties::resolve(&properties, &mut findings));
+    let topics = take(topics, &mut findings);
+    match (consumer, producer, topics) {
+        (Some(consumer), Some(producer), Some(topics)) if findings.errors.is_empty() => Ok(Resolved {
+            config: assemble(flags, consumer, producer, topics),
+            notices: findings.notices,
+        }),
+        _ => Err(ConfigErrors(findings.errors)),
+    }
+}
+
+fn take<T>(result: Result<T, ConfigError>, findings: &mut Findings) -> Option<T> {
+    result.map_err(|error| findings.error(error)).ok()
+}
+
+fn assemble(flags: &Flags, consumer: ConsumerSide, producer: ProducerSide, topics: TopicFilter) -> Config {
+    let on_refused_record = if flags.abort_on_send_failure {
+        OnRefusedRecord::Abort
+    } else {
+        OnRefusedRecord::SkipAndCount
+    };
+    Config {
+        source: consumer.source,
+        target: producer.target,
+        flow: FlowConfig {
+            topics,
+            partitioning: flags.partitioning,
+            null_keys: flags.null_keys,
+            start: consumer.start,
+            isolation: consumer.isolation,
+            compression: producer.compression,
+            positions: Positions::SourceGroup {
+                group_id: consumer.group_id,
+            },
+            on_refused_record,
+            commit_interval: flags
+                .offset_commit_interval
+                .clamp(defaults::COMMIT_INTERVAL_MIN, defaults::COMMIT_INTERVAL),
+            recommit_interval: defaults::RECOMMIT_INTERVAL,
+            topic_refresh: consumer.topic_refresh,
+            fetch: consumer.fetch,
+            produce: producer.produce,
+            streams: flags.num_streams,
+            replication_factor: None,
+        },
+        memory: MemoryConfig {
+            in_flight_bytes_max: producer.in_flight_bytes_max,
+            decompressed_batch_bytes_max: defaults::DECOMPRESSED_BATCH_BYTES_MAX,
+        },
+        life: LifeConfig {
+            drain_timeout: defaults::DRAIN_TIMEOUT,
+        },
+    }
+}
+
+fn topics(flags: &Flags) -> Result<TopicFilter, ConfigError> {
+    let (flag, value) = &flags.topics;
+    let place = Place::Flag {
+        flag,
+        value: value.clone(),
+    };
+    // An empty list compiles, and MirrorMaker's consumer refuses it ("Topic pattern to subscribe to cannot be empty").
+    if value
+        .chars()
+        .all(|character| character.is_whitespace() || "\"'".contains(character))
+    {
+        return Err(ConfigError::InvalidTopics {
+            expression: "the empty list".to_owned(),
+            place,
+            reason: "name at least one topic".to_owned(),
+        });
+    }
+    TopicFilter::mirror_maker(value).map_err(|error| ConfigError::InvalidTopics {
+        reason: error.cause.to_string(),
+        expression: error.expression,
+        place,
+    })
+}
+
+fn read_properties(flag: &'static str, file: &str) -> Result<Properties, ConfigError> {
+    let bytes = read_bounded(file).map_err(|reason| ConfigError::UnreadableFile {
+        place: Place::Flag {
+            flag,
+            value: file.to_owned(),
+        },
+        reason,
+    })?;
+    Properties::parse(file, &bytes).map_err(|malformed| ConfigError::MalformedEscape {
+        place: Place::Line {
+            file: file.to_owned(),
+            line: malformed.line,
+            setting: None,
+        },
+    })
+}
+
+fn read_bounded(file: &str) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    let reader = File::open(file).map_err(|error| error.to_string())?;
+    let mut reader = reader.take(PROPERTIES_BYTES_MAX + 1);
+    let read = reader
+        .read_to_end(&mut bytes)
+        .map_err(|error| error.to_string())?;
+    if u64::try_from(read).is_ok_and(|read| read <= PROPERTIES_BYTES_MAX) {
+        Ok(bytes)
+    } else {
+        Err(format!("it has more than {PROPERTIES_BYTES_MAX} bytes"))
+    }
+}
+
+#[cfg(test)]
+mod tests;

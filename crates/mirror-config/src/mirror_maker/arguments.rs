@@ -1,0 +1,74 @@
+//! Splitting a command line as jopt-simple 5 does for MirrorMaker (`new OptionParser(false)`).
+//!
+//! The rules, seen on MirrorMaker 3.9.2: `--x v`, `--x=v` and, with one dash, `-x v`, `-x=v`; an option that takes a
+//! value takes the next argument whatever it looks like; a value given to an option that takes none is dropped; what
+//! is no option is ignored; `--` ends the options; abbreviations are refused.
+
+use std::collections::BTreeMap;
+
+use super::flags::UsageError;
+use super::usage::{FLAGS, Flag};
+
+/// The values of each flag that was given, in order; a flag without a value has an empty list.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Arguments {
+    values: BTreeMap<&'static str, Vec<String>>,
+}
+
+// === impl Arguments ===
+
+impl Arguments {
+    pub(super) fn split(arguments: &[String]) -> Result<Self, UsageError> {
+        let mut split = Self::default();
+        let mut rest = arguments.iter();
+        while let Some(argument) = rest.next() {
+            if argument == "--" {
+                break;
+            }
+            let Some(option) = argument.strip_prefix("--").or_else(|| short_form(argument)) else {
+                continue;
+            };
+            let (name, attached) = match option.split_once('=') {
+                Some((name, value)) => (name, Some(value)),
+                None => (option, None),
+            };
+            let flag = recognise(name)?;
+            let values = split.values.entry(flag.name).or_default();
+            if flag.argument.is_none() {
+                continue;
+            }
+            match attached.map(str::to_owned).or_else(|| rest.next().cloned()) {
+                Some(value) => values.push(value),
+                None => return Err(UsageError::ArgumentMissing { flag: flag.name }),
+            }
+        }
+        Ok(split)
+    }
+
+    pub(super) fn has(&self, flag: &'static str) -> bool {
+        self.values.contains_key(flag)
+    }
+
+    /// The one value of a flag, if it was given.
+    pub(super) fn single(&self, flag: &'static str) -> Result<Option<&str>, UsageError> {
+        match self.values.get(flag).map(Vec::as_slice) {
+            None | Some([]) => Ok(None),
+            Some([value]) => Ok(Some(value)),
+            Some(_) => Err(UsageError::SeveralArguments { flag }),
+        }
+    }
+}
+
+/// `-x` is an option; `-` alone is not.
+fn short_form(argument: &str) -> Option<&str> {
+    argument.strip_prefix('-').filter(|option| !option.is_empty())
+}
+
+fn recognise(name: &str) -> Result<&'static Flag, UsageError> {
+    FLAGS
+        .iter()
+        .find(|flag| flag.name == name)
+        .ok_or_else(|| UsageError::Unrecognised {
+            name: name.to_owned(),
+        })
+}

@@ -1,0 +1,190 @@
+//! Command lines, and what MirrorMaker 3.9.2 made of each (or, for ours, what they mean).
+
+use std::time::Duration;
+
+use super::{Command, Flags, LogFormat, UsageError, parse};
+use crate::config::{NullKeys, Partitioning};
+
+fn arguments(line: &str) -> Vec<String> {
+    line.split_whitespace().map(str::to_owned).collect()
+}
+
+#[track_caller]
+fn flags(line: &str) -> Flags {
+    match parse(&arguments(line)) {
+        Ok(Command::Mirror(flags)) => flags,
+        other => panic!("{line}: {other:?}"),
+    }
+}
+
+fn error(line: &str) -> String {
+    match parse(&arguments(line)) {
+        Err(error) => error.to_string(),
+        other => panic!("{line}: {other:?}"),
+    }
+}
+
+const FILES: &str = "--consumer.config c --producer.config p";
+
+#[test]
+fn the_walk_through() {
+    let flags = flags(
+        "--consumer.config consumer.properties --producer.config producer.properties --whitelist testtopic --num.streams 4",
+    );
+    assert_eq!(
+        flags,
+        Flags {
+            consumer_config: "consumer.properties".to_owned(),
+            producer_config: "producer.properties".to_owned(),
+            topics: ("whitelist", "testtopic".to_owned()),
+            num_streams: 4,
+            offset_commit_interval: Duration::from_mins(1),
+            abort_on_send_failure: true,
+            partitioning: Partitioning::ByKey,
+            null_keys: NullKeys::Preserve,
+            log_format: LogFormat::Text,
+        }
+    );
+}
+
+#[test]
+fn all_spellings_of_a_flag() {
+    let expected = flags(&format!("{FILES} --include a"));
+    for line in [
+        "--consumer.config=c --producer.config=p --include=a",
+        "-consumer.config c -producer.config=p -include a",
+        "stray --consumer.config c other --producer.config p --include a behind",
+        "--consumer.config c --producer.config p --include a --new.consumer -- --bogus",
+        "--consumer.config c --producer.config p --include a --new.consumer=x",
+        "--consumer.config c --producer.config p --include a --whitelist b --whitelist c",
+    ] {
+        assert_eq!(flags(line), expected, "{line}");
+    }
+}
+
+#[test]
+fn a_value_is_taken_whatever_it_looks_like() {
+    assert_eq!(
+        flags(&format!("{FILES} --include --whitelist")).topics.1,
+        "--whitelist"
+    );
+    assert_eq!(flags(&format!("{FILES} --include=-x")).topics.1, "-x");
+    assert_eq!(flags(&format!("{FILES} --include=a=b")).topics.1, "a=b");
+    assert_eq!(flags(&format!("{FILES} --include=")).topics.1, "");
+    let arguments = [
+        "--consumer.config",
+        "",
+        "--producer.config",
+        "p",
+        "--include",
+        " a , b ",
+    ];
+    let Ok(Command::Mirror(flags)) = parse(&arguments.map(str::to_owned)) else {
+        panic!("refused");
+    };
+    assert_eq!(
+        (flags.consumer_config.as_str(), flags.topics.1.as_str()),
+        ("", " a , b ")
+    );
+}
+
+#[test]
+fn values() {
+    let with = |more: &str| flags(&format!("{FILES} --include a {more}"));
+    assert!(!with("--abort.on.send.failure FALSE").abort_on_send_failure);
+    assert!(with("--abort.on.send.failure True").abort_on_send_failure);
+    assert_eq!(
+        with("--offset.commit.interval.ms 10").offset_commit_interval,
+        Duration::from_millis(10)
+    );
+    assert_eq!(
+        with("--offset.commit.interval.ms -1").offset_commit_interval,
+        Duration::ZERO
+    );
+    assert_eq!(
+        with("--partitioning preserve").partitioning,
+        Partitioning::Preserve
+    );
+    assert_eq!(with("--null-keys spread").null_keys, NullKeys::Spread);
+    assert_eq!(with("--log-format json").log_format, LogFormat::Json);
+}
+
+#[test]
+fn help_and_version() {
+    assert_eq!(parse(&[]), Ok(Command::Help));
+    for line in [
+        "--help",
+        "--help=x",
+        "-help --consumer.config c",
+        "--version --help",
+    ] {
+        assert_eq!(parse(&arguments(line)), Ok(Command::Help), "{line}");
+    }
+    assert_eq!(parse(&arguments("--version")), Ok(Command::Version));
+    assert!(matches!(
+        parse(&arguments("--version --bogus")),
+        Err(UsageError::Unrecognised { .. })
+    ));
+}
+
+#[test]
+fn what_is_missing() {
+    assert_eq!(error("stray"), r#"Missing required argument "[consumer.config]""#);
+    assert_eq!(
+        error("--producer.config p"),
+        r#"Missing required argument "[consumer.config]""#
+    );
+    assert_eq!(
+        error("--consumer.config c"),
+        r#"Missing required argument "[producer.config]""#
+    );
+    assert_eq!(
+        error(FILES),
+        "include list must be specified: add --include REGEX, the topics to mirror"
+    );
+    let at_the_end = "option abort.on.send.failure requires an argument: write --abort.on.send.failure VALUE";
+    assert_eq!(error(&format!("{FILES} --abort.on.send.failure")), at_the_end);
+}
+
+#[test]
+fn what_is_unknown() {
+    assert_eq!(
+        error("--bogus"),
+        "bogus is not a recognized option: --help shows what there is"
+    );
+    assert_eq!(
+        error("--whitelis a"),
+        "whitelis is not a recognized option: did you mean --whitelist?"
+    );
+    assert_eq!(
+        error("---include a"),
+        "-include is not a recognized option: did you mean --include?"
+    );
+    assert!(error("--white a").starts_with("white is not a recognized option"));
+    assert!(error("-i a").starts_with("i is not a recognized option"));
+    assert!(error("--blacklist a").contains("(?!TOPICS$)"));
+}
+
+#[test]
+fn what_is_refused() {
+    let with = |more: &str| error(&format!("{FILES} --include a {more}"));
+    assert_eq!(
+        with("--consumer.config d"),
+        "found multiple arguments for option consumer.config, but you asked for only one: give --consumer.config once"
+    );
+    for value in ["x", "", "1.5", "99999999999", "0", "-1"] {
+        let expected = format!(
+            "cannot parse argument {value:?} of option num.streams: use a whole number of at least 1"
+        );
+        assert_eq!(with(&format!("--num.streams={value}")), expected);
+    }
+    assert_eq!(
+        with("--abort.on.send.failure maybe"),
+        r#"cannot parse argument "maybe" of option abort.on.send.failure: use true or false"#
+    );
+    assert!(
+        with("--message.handler com.example.H")
+            .contains("there is no Java here (--message.handler com.example.H)")
+    );
+    assert!(with("--consumer.rebalance.listener L").starts_with("rebalance listeners are Java classes"));
+}

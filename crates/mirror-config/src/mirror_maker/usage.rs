@@ -1,0 +1,144 @@
+//! The table of flags and the text that lists them.
+
+use std::fmt::Write;
+
+/// One flag of the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Flag {
+    /// Its name without dashes.
+    pub name: &'static str,
+    /// What its value is; `None` for a flag without one.
+    pub argument: Option<&'static str>,
+    /// One sentence.
+    pub help: &'static str,
+    /// The values there are, where they are few: completions offer them.
+    pub values: &'static [&'static str],
+}
+
+/// The first line of the usage, in the words of MirrorMaker 2.2 to 3.9.
+const HEADING: &str = "This tool helps to continuously copy data between two Kafka clusters.";
+
+/// All flags: MirrorMaker 3.9's by name, then ours.
+pub const FLAGS: &[Flag] = &[
+    with_values(
+        "abort.on.send.failure",
+        "true or false",
+        "Exit when the target refuses a record for good. (default: true)",
+        &["true", "false"],
+    ),
+    flag(
+        "consumer.config",
+        "FILE",
+        "Java properties of the source cluster. Required.",
+    ),
+    flag(
+        "consumer.rebalance.listener",
+        "CLASS",
+        "Refused: there is no Java here.",
+    ),
+    switch("help", "Print this text."),
+    flag(
+        "include",
+        "REGEX",
+        "Topics to mirror: a Java regex on the whole name; a comma means \"or\".",
+    ),
+    flag("message.handler", "CLASS", "Refused: there is no Java here."),
+    flag("message.handler.args", "TEXT", "Belongs to --message.handler."),
+    switch("new.consumer", "Accepted and ignored; it is the only one."),
+    flag(
+        "num.streams",
+        "NUMBER",
+        "Members of the group this process stands for. (default: 1)",
+    ),
+    flag(
+        "offset.commit.interval.ms",
+        "NUMBER",
+        "Longest time between commits; they follow the target within 500 ms in any case. (default: 60000)",
+    ),
+    flag(
+        "producer.config",
+        "FILE",
+        "Java properties of the target cluster. Required.",
+    ),
+    flag(
+        "rebalance.listener.args",
+        "TEXT",
+        "Belongs to --consumer.rebalance.listener.",
+    ),
+    switch("version", "Print the version."),
+    flag(
+        "whitelist",
+        "REGEX",
+        "The older name of --include, which wins over it.",
+    ),
+    with_values(
+        "partitioning",
+        "by-key or preserve",
+        "heliostat's own: target partition by the record's key as MirrorMaker, or the source's number. (default: by-key)",
+        &["by-key", "preserve"],
+    ),
+    with_values(
+        "null-keys",
+        "preserve or spread",
+        "heliostat's own: records without a key follow their source partition, or go anywhere as in MirrorMaker. \
+         (default: preserve)",
+        &["preserve", "spread"],
+    ),
+    with_values(
+        "log-format",
+        "text or json",
+        "heliostat's own: how log lines are written to standard error. (default: text)",
+        &["text", "json"],
+    ),
+];
+
+/// Everything there is to know about the flags, with a line end behind each line.
+pub fn usage() -> String {
+    let mut text = format!("{HEADING}\n");
+    let left = |flag: &Flag| match flag.argument {
+        Some(argument) => format!("--{} <{argument}>", flag.name),
+        None => format!("--{}", flag.name),
+    };
+    let width = FLAGS
+        .iter()
+        .map(|flag| left(flag).len())
+        .max()
+        .unwrap_or_default();
+    let mut line = |left: &str, right: &str| {
+        // Writing into a String cannot fail.
+        let _ = writeln!(text, "{left:width$}  {right}");
+    };
+    line("Option", "Description");
+    line("------", "-----------");
+    for flag in FLAGS {
+        line(&left(flag), flag.help);
+    }
+    text
+}
+
+const fn flag(name: &'static str, argument: &'static str, help: &'static str) -> Flag {
+    with_values(name, argument, help, &[])
+}
+
+const fn switch(name: &'static str, help: &'static str) -> Flag {
+    Flag {
+        name,
+        argument: None,
+        help,
+        values: &[],
+    }
+}
+
+const fn with_values(
+    name: &'static str,
+    argument: &'static str,
+    help: &'static str,
+    values: &'static [&'static str],
+) -> Flag {
+    Flag {
+        name,
+        argument: Some(argument),
+        help,
+        values,
+    }
+}
