@@ -171,11 +171,9 @@ fn equal_records_of_one_partition_are_told_apart_by_their_order() {
         kinds(&source, &[same.clone(), other.clone()], &Rule::preserve()).0,
         ["lost"]
     );
-    // Two copies of the second would need the first one twice.
-    assert_eq!(
-        kinds(&source, &[same.clone(), same, other], &Rule::preserve()).0,
-        ["out of order"]
-    );
+    // The second copy is too early to be the third record's: it can only be the first one again.
+    let found = kinds(&source, &[same.clone(), same, other], &Rule::preserve()).0;
+    assert_eq!(found, ["doubled", "lost"]);
 }
 
 #[test]
@@ -197,95 +195,72 @@ fn swapped_records_are_out_of_order_under_every_rule() {
     assert_eq!(kinds, ["out of order"], "{text}");
 }
 
-#[test]
-fn one_altered_field_is_named_with_both_values() {
-    type Alter = fn(&mut Record);
-    let alterations: &[(&str, usize, Alter, [&str; 2])] = &[
-        (
-            "key",
-            0,
-            |record| record.key = Some(b"A".to_vec()),
-            ["\"a\"", "\"A\""],
-        ),
-        ("key", 2, |record| record.key = Some(Vec::new()), ["null", "\"\""]),
-        ("key", 4, |record| record.key = None, ["\"\"", "null"]),
-        (
-            "value",
-            0,
-            |record| record.value = Some(b"zerp".to_vec()),
-            ["\"zero\"", "\"zerp\""],
-        ),
-        (
-            "value",
-            3,
-            |record| record.value = Some(Vec::new()),
-            ["null", "\"\""],
-        ),
-        ("value", 4, |record| record.value = None, ["\"\"", "null"]),
-        (
-            "headers",
-            0,
-            |record| record.headers.push((b"new".to_vec(), None)),
-            ["[]", "[\"new\"=null]"],
-        ),
-        (
-            "headers",
-            5,
-            |record| drop(record.headers.pop()),
-            ["\"i\"=\"x\"", "[\"h\"=\"\"]"],
-        ),
-        (
-            "headers",
-            5,
-            |record| record.headers.reverse(),
-            ["[\"h\"=\"\"", "[\"i\"=\"x\""],
-        ),
-        (
-            "headers",
-            1,
-            |record| drop(record.headers.remove(1)),
-            ["\"h\"=\"1\", \"h\"=\"1\"", "[\"h\"=\"1\", \"g\""],
-        ),
-        (
-            "headers",
-            1,
-            |record| record.headers[2].1 = Some(Vec::new()),
-            ["\"g\"=null", "\"g\"=\"\""],
-        ),
-        (
-            "headers",
-            5,
-            |record| record.headers[0].1 = None,
-            ["\"h\"=\"\"", "\"h\"=null"],
-        ),
-        (
-            "headers",
-            7,
-            |record| record.headers[0].0 = "\u{fffd}".into(),
-            ["\"\\xff\"", "\"\\xef\\xbf\\xbd\""],
-        ),
-        (
-            "timestamp",
-            6,
-            |record| record.timestamp = Some(1007),
-            ["source 1006", "target 1007"],
-        ),
-    ];
+/// Alters one field of record `number`; the finding must name the field and show both values.
+fn check_alteration(field: &str, number: usize, values: [&str; 2], alter: impl Fn(&mut Record)) {
     let source = source_records();
-    for (field, record, alter, values) in alterations {
-        let mut target = source.clone();
-        alter(&mut target[*record]);
-        let (kinds, text) = kinds(&source, &target, &Rule::preserve().at_least_once(None));
-        assert_eq!(kinds, ["altered"], "{field} of {record}: {text}");
-        assert!(
-            text.contains(&format!("altered: {field} of source orders-")),
-            "{text}"
-        );
-        assert!(
-            values.iter().all(|value| text.contains(value)),
-            "{values:?}: {text}"
-        );
-    }
+    let mut target = source.clone();
+    alter(&mut target[number]);
+    let (kinds, text) = kinds(&source, &target, &Rule::preserve().at_least_once(None));
+    assert_eq!(kinds, ["altered"], "{field} of {number}: {text}");
+    assert!(
+        text.contains(&format!("altered: {field} of source orders-")),
+        "{text}"
+    );
+    assert!(
+        values.iter().all(|value| text.contains(value)),
+        "{values:?}: {text}"
+    );
+}
+
+#[test]
+fn an_altered_key_is_named_and_null_is_not_empty() {
+    check_alteration("key", 0, ["\"a\"", "\"A\""], |record| {
+        record.key = Some(b"A".to_vec())
+    });
+    check_alteration("key", 2, ["null", "\"\""], |record| record.key = Some(Vec::new()));
+    check_alteration("key", 4, ["\"\"", "null"], |record| record.key = None);
+}
+
+#[test]
+fn an_altered_value_is_named_and_null_is_not_empty() {
+    check_alteration("value", 0, ["\"zero\"", "\"zerp\""], |record| {
+        record.value = Some(b"zerp".to_vec())
+    });
+    check_alteration("value", 3, ["null", "\"\""], |record| {
+        record.value = Some(Vec::new())
+    });
+    check_alteration("value", 4, ["\"\"", "null"], |record| record.value = None);
+}
+
+#[test]
+fn altered_headers_are_named_whatever_was_done_to_them() {
+    let added = ["[]", "[\"new\"=null]"];
+    check_alteration("headers", 0, added, |record| {
+        record.headers.push((b"new".to_vec(), None))
+    });
+    let removed = ["\"i\"=\"x\"", "[\"h\"=\"\"]"];
+    check_alteration("headers", 5, removed, |record| record.headers.truncate(1));
+    let swapped = ["[\"h\"=\"\"", "[\"i\"=\"x\""];
+    check_alteration("headers", 5, swapped, |record| record.headers.reverse());
+    let collapsed = ["\"h\"=\"1\", \"h\"=\"1\"", "[\"h\"=\"1\", \"g\""];
+    check_alteration("headers", 1, collapsed, |record| drop(record.headers.remove(1)));
+    let null_to_empty = ["\"g\"=null", "\"g\"=\"\""];
+    check_alteration("headers", 1, null_to_empty, |record| {
+        record.headers[2].1 = Some(Vec::new())
+    });
+    let empty_to_null = ["\"h\"=\"\"", "\"h\"=null"];
+    check_alteration("headers", 5, empty_to_null, |record| record.headers[0].1 = None);
+    let decoded_as_text = ["\"\\xff\"", "\"\\xef\\xbf\\xbd\""];
+    check_alteration("headers", 7, decoded_as_text, |record| {
+        record.headers[0].0 = "\u{fffd}".into()
+    });
+}
+
+#[test]
+fn an_altered_timestamp_is_named() {
+    check_alteration("timestamp", 6, ["source 1006", "target 1007"], |record| {
+        record.timestamp = Some(1007)
+    });
 }
 
 #[test]
