@@ -1,1 +1,21 @@
-//! (skeleton)
+//! The tokio shell around the pure client floors: sockets, one pair of tasks per connection, typed calls.
+//!
+//! What is absent: decisions. Which error is retried, what a fetch session asks for next and which sequence a batch
+//! carries is decided in `kafka-client-core`; this crate moves bytes and keeps deadlines.
+
+#![forbid(unsafe_code)]
+
+pub mod admin;
+pub mod group;
+pub mod cluster;
+pub mod connection;
+pub mod error;
+mod frame_reader;
+mod frame_writer;
+mod task;
+pub mod offsets;
+mod transport;
+
+pub use cluster::{Cluster, ClusterSettings};
+pub use connection::{CallOptions, Connection, ConnectionSettings, InFlight};
+pub use error::ClientError;

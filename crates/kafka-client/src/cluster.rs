@@ -1,0 +1,183 @@
+//! A Kafka cluster as a client sees it: bootstrap servers, the brokers it named, and connections to them.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use kafka_wire::api::metadata::{MetadataRequest, MetadataResponse};
+use kafka_wire::ids::NodeId;
+use kafka_wire::request::Request;
+
+use crate::connection::{Connection, ConnectionSettings};
+use crate::error::ClientError;
+
+/// Where a cluster is and how to talk to it.
+#[derive(Debug, Clone)]
+pub struct ClusterSettings {
+    /// The name the cluster has in configuration, logs and errors.
+    pub alias: String,
+    /// `host:port` of the servers asked first, in the order they are tried.
+    pub bootstrap: Vec<String>,
+    pub connection: ConnectionSettings,
+}
+
+/// A cluster whose brokers are known. Cheap to share; every method may be called from any task.
+#[derive(Debug)]
+pub struct Cluster {
+    settings: ClusterSettings,
+    known: Mutex<Known>,
+    /// Connections for calls that are not the hot path, one per broker, opened on first use.
+    calls: tokio::sync::Mutex<BTreeMap<NodeId, Arc<Connection>>>,
+}
+
+/// What the last metadata answer said about the cluster itself.
+#[derive(Debug, Default, Clone)]
+struct Known {
+    addresses: BTreeMap<NodeId, String>,
+    controller: Option<NodeId>,
+    cluster_id: Option<String>,
+}
+
+// === impl Cluster ===
+
+impl Cluster {
+    /// Asks the bootstrap servers, one after the other, for the cluster's brokers.
+    ///
+    /// # Errors
+    /// [`ClientError::NoBootstrap`] with the reason of each server if none answers.
+    pub async fn connect(settings: ClusterSettings) -> Result<Self, ClientError> {
+        let cluster = Self { settings, known: Mutex::default(), calls: tokio::sync::Mutex::default() };
+        cluster.ask_bootstrap(&no_topics()).await?;
+        Ok(cluster)
+    }
+
+    /// The name of the cluster in configuration and logs.
+    pub fn alias(&self) -> &str {
+        &self.settings.alias
+    }
+
+    /// The id the cluster gave itself (Kafka 0.10.1 and later).
+    pub fn cluster_id(&self) -> Option<String> {
+        self.known().cluster_id
+    }
+
+    /// The brokers that the last metadata answer named.
+    pub fn brokers(&self) -> Vec<NodeId> {
+        self.known().addresses.into_keys().collect()
+    }
+
+    /// Asks any broker for metadata of `topics` (`None`: of all topics) and remembers the brokers it names.
+    pub async fn metadata(&self, topics: Option<Vec<Arc<str>>>) -> Result<MetadataResponse, ClientError> {
+        let request = MetadataRequest { topics, allow_auto_topic_creation: false };
+        for node in self.brokers() {
+            if let Ok(connection) = self.connection(node).await
+                && let Ok(answer) = connection.call(&request).await
+                && !answer.brokers.is_empty()
+            {
+                self.learn(&answer);
+                return Ok(answer);
+            }
+        }
+        // No broker we know answers: the cluster may have moved while we slept. The bootstrap list is the way back.
+        self.ask_bootstrap(&request).await
+    }
+
+    /// Sends a request to any broker that answers.
+    pub async fn call_any<R: Request>(&self, request: &R) -> Result<R::Response, ClientError> {
+        let mut last = None;
+        for node in self.brokers() {
+            match self.call(node, request).await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => last = Some(error),
+            }
+        }
+        Err(last.unwrap_or_else(|| self.no_broker(NodeId(-1))))
+    }
+
+    /// Sends a request to the controller, which alone may create topics before Kafka 2.x forwarded such requests.
+    pub async fn call_controller<R: Request>(&self, request: &R) -> Result<R::Response, ClientError> {
+        match self.known().controller {
+            Some(node) => self.call(node, request).await,
+            None => self.call_any(request).await,
+        }
+    }
+
+    /// Sends a request to one broker over the shared connection for calls.
+    pub async fn call<R: Request>(&self, node: NodeId, request: &R) -> Result<R::Response, ClientError> {
+        self.connection(node).await?.call(request).await
+    }
+
+    /// The shared connection for calls to one broker, opened if necessary.
+    pub async fn connection(&self, node: NodeId) -> Result<Arc<Connection>, ClientError> {
+        let mut calls = self.calls.lock().await;
+        if let Some(connection) = calls.get(&node)
+            && !connection.is_closed()
+        {
+            return Ok(Arc::clone(connection));
+        }
+        let connection = Arc::new(self.open(node).await?);
+        calls.insert(node, Arc::clone(&connection));
+        Ok(connection)
+    }
+
+    /// Opens a connection of the caller's own to one broker, for fetching or producing.
+    pub async fn open(&self, node: NodeId) -> Result<Connection, ClientError> {
+        let address = self.known().addresses.get(&node).cloned().ok_or_else(|| self.no_broker(node))?;
+        Connection::open(&address, &self.settings.connection).await
+    }
+
+    async fn ask_bootstrap(&self, request: &MetadataRequest) -> Result<MetadataResponse, ClientError> {
+        let mut tried = Vec::new();
+        let mut unresolvable = true;
+        for address in &self.settings.bootstrap {
+            let answer = match Connection::open(address, &self.settings.connection).await {
+                Ok(connection) => connection.call(request).await,
+                Err(error) => Err(error),
+            };
+            match answer {
+                Ok(answer) if answer.brokers.is_empty() => {
+                    unresolvable = false;
+                    tried.push(format!("{address} names no broker yet"));
+                }
+                Ok(answer) => {
+                    self.learn(&answer);
+                    return Ok(answer);
+                }
+                Err(error) => {
+                    unresolvable &= matches!(error, ClientError::Resolve { .. });
+                    tried.push(error.to_string());
+                }
+            }
+        }
+        Err(ClientError::NoBootstrap { cluster: self.settings.alias.clone(), tried, unresolvable })
+    }
+
+    fn learn(&self, answer: &MetadataResponse) {
+        let known = Known {
+            addresses: answer
+                .brokers
+                .iter()
+                .map(|broker| (broker.node_id, format!("{}:{}", bracketed(&broker.host), broker.port)))
+                .collect(),
+            controller: (answer.controller_id.0 >= 0).then_some(answer.controller_id),
+            cluster_id: answer.cluster_id.clone(),
+        };
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = known;
+    }
+
+    fn known(&self) -> Known {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn no_broker(&self, node: NodeId) -> ClientError {
+        ClientError::UnknownBroker { cluster: self.settings.alias.clone(), node }
+    }
+}
+
+fn no_topics() -> MetadataRequest {
+    MetadataRequest { topics: Some(Vec::new()), allow_auto_topic_creation: false }
+}
+
+/// An IPv6 address needs brackets before its port.
+fn bracketed(host: &str) -> String {
+    if host.contains(':') { format!("[{host}]") } else { host.to_owned() }
+}

@@ -1,0 +1,64 @@
+//! What can go wrong between a call and its answer.
+
+use std::io;
+use std::time::Duration;
+
+use kafka_wire::ids::NodeId;
+use kafka_wire::request::{DecodeError, EncodeError};
+use kafka_wire::{api_key::ApiKey, error_code::ErrorCode};
+
+/// A failed call or connection. `Display` names the address; the cause is the `source`.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum ClientError {
+    /// The name of a broker has no address.
+    #[error("no address is known for {address}: {reason}")]
+    Resolve { address: String, reason: String },
+    /// No address of the name accepted a connection in time.
+    #[error("cannot connect to {address}: {reason}")]
+    Connect { address: String, reason: String },
+    /// The connection broke; whether the broker carried out what was in flight is unknown.
+    #[error("connection to {address} lost: {reason}")]
+    Lost { address: String, reason: String },
+    /// No answer within the request's deadline; the connection is closed, so a late answer is never mistaken for another's.
+    #[error("{address} did not answer {api} within {}", seconds(*.waited))]
+    TimedOut { address: String, api: ApiKey, waited: Duration },
+    /// The broker sent bytes that are not an answer of this version.
+    #[error("{address} sent an answer to {api} that cannot be read: {reason}")]
+    Malformed { address: String, api: ApiKey, reason: DecodeError },
+    /// A request that this version of the API cannot carry: a defect of ours.
+    #[error("cannot encode {api} for {address}: {reason}")]
+    Encode { address: String, api: ApiKey, reason: EncodeError },
+    /// The broker and we share no version of an API.
+    #[error("{address} offers no version of {api} that heliostat speaks: {reason}")]
+    Unsupported { address: String, api: ApiKey, reason: String },
+    /// The broker answered with an error code for the whole request.
+    #[error("{address} answered {api} with {code}{}", detail(.message))]
+    Answered { address: String, api: ApiKey, code: ErrorCode, message: Option<String> },
+    /// None of the bootstrap servers could be used; `tried` says why, one line each.
+    #[error("no bootstrap server of cluster \"{cluster}\" can be reached: {}", .tried.join("; "))]
+    NoBootstrap { cluster: String, tried: Vec<String>, unresolvable: bool },
+    /// The metadata names no such broker (any more).
+    #[error("cluster \"{cluster}\" has no broker {node}")]
+    UnknownBroker { cluster: String, node: NodeId },
+}
+
+// === impl ClientError ===
+
+impl ClientError {
+    /// The error code of the answer, where the broker did answer.
+    pub fn code(&self) -> Option<ErrorCode> {
+        if let Self::Answered { code, .. } = self { Some(*code) } else { None }
+    }
+}
+
+pub(crate) fn io_reason(error: &io::Error) -> String {
+    error.to_string()
+}
+
+fn seconds(duration: Duration) -> String {
+    format!("{:.1} s", duration.as_secs_f64())
+}
+
+fn detail(message: &Option<String>) -> String {
+    message.as_ref().map_or_else(String::new, |text| format!(": {text}"))
+}

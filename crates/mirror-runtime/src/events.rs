@@ -1,0 +1,119 @@
+//! Everything the runtime says, in one place: the words, the level, the fields.
+//!
+//! WARN is for what an operator would want to be told about; what repairs itself within its normal rhythm is INFO or
+//! DEBUG. Nothing here is called per record.
+
+use kafka_client::ClientError;
+use kafka_wire::error_code::ErrorCode;
+use kafka_wire::ids::{NodeId, TopicPartition};
+use mirror_core::halt::Halt;
+use mirror_core::topic_plan::Finding;
+use crate::counters::Totals;
+use tracing::{debug, error, info, warn};
+
+pub(crate) fn source_broker_lost(node: NodeId, reason: &ClientError, partitions: usize) {
+    warn!(broker = %node, partitions, "source broker lost, trying again: {reason}");
+}
+
+pub(crate) fn target_broker_lost(node: NodeId, reason: &ClientError, unanswered: usize) {
+    warn!(broker = %node, unanswered, "target broker lost, trying again: {reason}");
+}
+
+pub(crate) fn metadata_unavailable(cluster: &str, reason: &ClientError) {
+    warn!(cluster, "no metadata, trying again: {reason}");
+}
+
+pub(crate) fn halted(halt: &Halt) {
+    error!(topic = %halt.tp.topic, partition = halt.tp.partition, "{halt}");
+}
+
+pub(crate) fn target_partition_stopped(target: &TopicPartition, reason: &str) {
+    error!(topic = %target.topic, partition = target.partition, "target partition stopped: {reason}");
+}
+
+pub(crate) fn refused_batch_split(
+    target: &TopicPartition,
+    source: &TopicPartition,
+    records: i32,
+    code: ErrorCode,
+) {
+    info!(%target, %source, records, %code, "target refused a batch; sending its halves apart");
+}
+
+pub(crate) fn record_dropped(
+    source: &TopicPartition,
+    first_offset: i64,
+    last_offset: i64,
+    target: &TopicPartition,
+    code: ErrorCode,
+) {
+    error!(
+        topic = %source.topic, partition = source.partition, first_offset, last_offset, %target, %code,
+        "record LOST: the target refused it and --abort.on.send.failure is false"
+    );
+}
+
+pub(crate) fn produce_retried(target: &TopicPartition, code: ErrorCode, attempt: u32) {
+    // The first attempts belong to every leader election; an operator wants to hear of the ones that go on.
+    if attempt >= 5 && attempt.is_power_of_two() {
+        warn!(%target, %code, attempt, "target partition does not take records, trying again");
+    } else {
+        debug!(%target, %code, attempt, "produce retried");
+    }
+}
+
+pub(crate) fn partition_starts(tp: &TopicPartition, offset: i64, why: &str) {
+    info!(topic = %tp.topic, partition = tp.partition, offset, "mirroring starts {why}");
+}
+
+pub(crate) fn topic_created(topic: &str, partitions: i32, replication_factor: i16) {
+    info!(topic, partitions, replication_factor, "created topic on the target");
+}
+
+pub(crate) fn topic_grown(topic: &str, partitions: i32) {
+    info!(topic, partitions, "raised the partition count on the target");
+}
+
+pub(crate) fn commit_failed(reason: &ClientError) {
+    warn!("positions not committed, trying again: {reason}");
+}
+
+pub(crate) fn commit_refused(tp: &TopicPartition, code: ErrorCode) {
+    warn!(topic = %tp.topic, partition = tp.partition, %code, "the source refused a position");
+}
+
+pub(crate) fn topic_finding(topic: &str, finding: &Finding) {
+    warn!(topic, "{finding}");
+}
+
+pub(crate) fn settings_unreadable(cluster: &str, topic: &str, code: ErrorCode) {
+    warn!(cluster, topic, %code, "the topic's settings may not be read; Kafka's defaults are assumed");
+}
+
+pub(crate) fn topic_not_ready(topic: &str, reason: &impl std::fmt::Display) {
+    warn!(topic, "not ready on the target, trying again: {reason}");
+}
+
+pub(crate) fn last_commit_failed() {
+    warn!("the last positions were not committed: the next start repeats what came after the commit before");
+}
+
+pub(crate) fn not_drained(batches: usize) {
+    warn!(batches, "stopped before the target acknowledged everything: the next start may repeat these batches");
+}
+
+pub(crate) fn stopped(totals: &Totals, halts: &[Halt]) {
+    info!(
+        records = totals.acked_records,
+        bytes = totals.acked_bytes,
+        forwarded_batches = totals.forwarded_batches,
+        rebuilt_batches = totals.rebuilt_batches,
+        filtered_offsets = totals.filtered_offsets,
+        lost_records = totals.dropped_records,
+        halted_partitions = halts.len(),
+        "mirror stopped"
+    );
+    for halt in halts {
+        warn!(topic = %halt.tp.topic, partition = halt.tp.partition, "was halted: {halt}");
+    }
+}

@@ -1,0 +1,372 @@
+//! The fetcher: one task and one connection per source broker, with one fetch request always on its way.
+//!
+//! A round: credit is set aside, the session builds the smallest request that says what changed, the answer's batch
+//! headers tell where the next request starts, the next request leaves, and only then are the bytes handed to the
+//! routing tasks. Nothing is verified here beyond headers; the router checks every batch before it is forwarded.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use kafka_client::{CallOptions, ClientError, Cluster, Connection, InFlight};
+use kafka_client_core::backoff::{Backoff, BackoffConfig};
+use kafka_client_core::fetch_session::{FetchLimits, FetchSession, FetchTarget};
+use kafka_wire::api::fetch::{FetchRequest, FetchResponse};
+use kafka_wire::ids::{NodeId, TopicPartition};
+use mirror_core::budget::Reservation;
+use tokio::sync::mpsc;
+use tokio::time::sleep;
+
+use crate::events;
+use crate::fetched::{Arrived, Chunk, Trouble, TroubleKind, judge};
+use crate::shared::FlowShared;
+use crate::memory::Memory;
+use crate::partition::SourcePartition;
+
+/// Commands that may wait for a fetcher.
+pub(crate) const COMMANDS: usize = 64;
+/// How long a broker may hold an answer back while some partition waits for credit, which may come back any moment.
+const WAIT_WHILE_PAUSED: Duration = Duration::from_millis(20);
+/// A fetch for less is not worth its round trip; credit is waited for instead.
+const FETCH_BYTES_MIN: u64 = 64 * 1024;
+
+/// What the flow tells a fetcher.
+#[derive(Debug)]
+pub(crate) enum FetcherCommand {
+    /// Fetch these from now on, each from its cursor.
+    Assign(Vec<Assignment>),
+    /// Let go of a partition and say so as [`TroubleKind::Released`]; after that, nothing more of it comes from here.
+    Release(TopicPartition),
+}
+
+/// A partition in a fetcher's hands.
+#[derive(Debug, Clone)]
+pub(crate) struct Assignment {
+    pub(crate) partition: Arc<SourcePartition>,
+    pub(crate) leader_epoch: i32,
+    /// Where its bytes go.
+    pub(crate) chunks: mpsc::Sender<Chunk>,
+}
+
+/// Shape of the fetcher's requests.
+#[derive(Debug, Clone)]
+pub(crate) struct FetcherSettings {
+    pub(crate) committed_only: bool,
+    pub(crate) wait_max: Duration,
+    pub(crate) bytes_min: i32,
+    pub(crate) bytes_max: u64,
+    pub(crate) partition_bytes_max: i32,
+    pub(crate) request_timeout: Duration,
+    pub(crate) reconnect: BackoffConfig,
+}
+
+/// The task of one source broker.
+pub(crate) struct Fetcher {
+    pub(crate) node: NodeId,
+    pub(crate) cluster: Arc<Cluster>,
+    pub(crate) settings: FetcherSettings,
+    pub(crate) shared: Arc<FlowShared>,
+    pub(crate) commands: mpsc::Receiver<FetcherCommand>,
+    pub(crate) troubles: mpsc::Sender<Trouble>,
+    pub(crate) held: BTreeMap<TopicPartition, Held>,
+    pub(crate) session: FetchSession,
+}
+
+/// A partition and what this fetcher knows of it.
+#[derive(Debug)]
+pub(crate) struct Held {
+    pub(crate) assignment: Assignment,
+    /// Grows when a batch did not fit into the partition's part of an answer.
+    pub(crate) bytes_max: i32,
+}
+
+/// A request on its way, and the credit set aside for its answer.
+struct Outstanding {
+    in_flight: InFlight<FetchRequest>,
+    reservation: Reservation,
+}
+
+/// Why a connection is no longer used.
+enum Ended {
+    /// The flow let go of this fetcher.
+    Released,
+    Lost(ClientError),
+}
+
+// === impl Fetcher ===
+
+impl Fetcher {
+    /// Runs until the flow drops its end of the commands.
+    pub(crate) async fn run(mut self) {
+        let seed = u64::from(self.node.0.unsigned_abs());
+        let mut backoff = Backoff::new(self.settings.reconnect.clone(), seed);
+        loop {
+            let ended = match self.connect().await {
+                Ok(Some(connection)) => {
+                    backoff.reset();
+                    self.fetch_over(&connection).await
+                }
+                Ok(None) => Ended::Released,
+                Err(error) => Ended::Lost(error),
+            };
+            let error = match ended {
+                Ended::Released => return,
+                Ended::Lost(error) => error,
+            };
+            events::source_broker_lost(self.node, &error, self.held.len());
+            self.session.reset();
+            self.give_back_all().await;
+            let pause = sleep(backoff.next_delay());
+            tokio::pin!(pause);
+            loop {
+                tokio::select! {
+                    () = &mut pause => break,
+                    command = self.commands.recv() => match command {
+                        Some(command) => self.obey(command).await,
+                        None => return,
+                    },
+                }
+            }
+        }
+    }
+
+    /// Opens the connection while commands are obeyed; `None` when the flow let go meanwhile.
+    async fn connect(&mut self) -> Result<Option<Connection>, ClientError> {
+        let (cluster, node) = (Arc::clone(&self.cluster), self.node);
+        let opening = cluster.open(node);
+        tokio::pin!(opening);
+        loop {
+            tokio::select! {
+                opened = &mut opening => return opened.map(Some),
+                command = self.commands.recv() => match command {
+                    Some(command) => self.obey(command).await,
+                    None => return Ok(None),
+                },
+            }
+        }
+    }
+
+    async fn fetch_over(&mut self, connection: &Connection) -> Ended {
+        let memory = Arc::clone(&self.shared.memory);
+        let mut outstanding: Option<Outstanding> = None;
+        let ended = loop {
+            if outstanding.is_none() {
+                outstanding = match self.begin(connection).await {
+                    Ok(begun) => begun,
+                    Err(error) => break Ended::Lost(error),
+                };
+            }
+            let idle = outstanding.is_none();
+            tokio::select! {
+                biased;
+                command = self.commands.recv() => match command {
+                    Some(command) => self.obey(command).await,
+                    None => break Ended::Released,
+                },
+                answer = answer_of(&mut outstanding) => {
+                    let begun = outstanding.take().expect("invariant: only an outstanding request is answered");
+                    let answer = match answer {
+                        Ok(answer) => answer,
+                        Err(error) => {
+                            memory.commit_actual(begun.reservation, &[]);
+                            break Ended::Lost(error);
+                        }
+                    };
+                    let (arrived, troubles) = self.take(begun.reservation, begun.in_flight.version(), &answer);
+                    // The next request travels while this answer is routed.
+                    outstanding = match self.begin(connection).await {
+                        Ok(begun) => begun,
+                        Err(error) => {
+                            self.hand_on(arrived, troubles).await;
+                            break Ended::Lost(error);
+                        }
+                    };
+                    self.hand_on(arrived, troubles).await;
+                }
+                () = memory.wait_until(|memory| self.may_fetch(memory)), if idle && !self.held.is_empty() => {}
+            }
+        };
+        if let Some(Outstanding { reservation, .. }) = outstanding {
+            memory.commit_actual(reservation, &[]);
+        }
+        ended
+    }
+
+    /// Sends a fetch for every partition that may hold more bytes; `None` if there is none, or no credit.
+    async fn begin(&mut self, connection: &Connection) -> Result<Option<Outstanding>, ClientError> {
+        self.held.retain(|tp, held| {
+            let keep = !held.assignment.partition.is_halted() && !held.assignment.chunks.is_closed();
+            if !keep {
+                self.session.remove(tp);
+            }
+            keep
+        });
+        let memory = &self.shared.memory;
+        let Some((reservation, only_empty)) = self.reserve(memory) else { return Ok(None) };
+        let (mut asked, mut paused) = (0_usize, 0_usize);
+        for (tp, held) in &self.held {
+            let partition = &held.assignment.partition;
+            let allowed = if only_empty {
+                memory.held_by(partition.key) == 0
+            } else {
+                memory.allowance(partition.key) > 0
+            };
+            if !allowed || held.assignment.chunks.capacity() == 0 {
+                self.session.remove(tp);
+                paused += 1;
+                continue;
+            }
+            let cursor = partition.cursor();
+            self.session.set(
+                tp.clone(),
+                FetchTarget {
+                    topic_id: partition.topic_id,
+                    fetch_offset: cursor.offset,
+                    current_leader_epoch: held.assignment.leader_epoch,
+                    last_fetched_epoch: cursor.last_fetched_epoch,
+                    partition_max_bytes: held.bytes_max,
+                },
+            );
+            asked += 1;
+        }
+        if asked == 0 {
+            memory.commit_actual(reservation, &[]);
+            return Ok(None);
+        }
+        let version = connection.version_of::<FetchRequest>()?;
+        let wait_max = if paused > 0 { WAIT_WHILE_PAUSED } else { self.settings.wait_max };
+        let limits = FetchLimits {
+            max_wait_ms: i32::try_from(wait_max.as_millis()).unwrap_or(i32::MAX),
+            min_bytes: self.settings.bytes_min,
+            max_bytes: i32::try_from(reservation.bytes()).unwrap_or(i32::MAX),
+            isolation_level: i8::from(self.settings.committed_only),
+        };
+        let request = self.session.build(version, &limits);
+        let options = CallOptions {
+            timeout: self.settings.request_timeout + wait_max,
+            expected_bytes: usize::try_from(reservation.bytes()).unwrap_or(usize::MAX),
+        };
+        match connection.start(&request, options).await {
+            Ok(in_flight) => Ok(Some(Outstanding { in_flight, reservation })),
+            Err(error) => {
+                memory.commit_actual(reservation, &[]);
+                Err(error)
+            }
+        }
+    }
+
+    /// Credit for one answer: the ordinary one, or the lane for partitions that hold nothing.
+    fn reserve(&self, memory: &Memory) -> Option<(Reservation, bool)> {
+        if self.held.is_empty() {
+            return None;
+        }
+        let ordinary = memory.reserve(self.settings.bytes_max, FETCH_BYTES_MIN.min(self.settings.bytes_max));
+        match ordinary {
+            Some(reservation) => Some((reservation, false)),
+            None => memory.reserve_lane().map(|reservation| (reservation, true)),
+        }
+    }
+
+    /// Could [`Self::begin`] send something now?
+    fn may_fetch(&self, memory: &Memory) -> bool {
+        let room = |held: &&Held| held.assignment.chunks.capacity() > 0;
+        let key = |held: &Held| held.assignment.partition.key;
+        let enough = FETCH_BYTES_MIN.min(memory.share());
+        self.held.values().filter(room).any(|held| memory.allowance(key(held)) >= enough)
+            || (self.held.values().filter(room).any(|held| memory.held_by(key(held)) == 0)
+                && memory.lane_is_free())
+    }
+
+    /// Moves the cursors by what an answer holds and turns its reservation into credit.
+    fn take(
+        &mut self,
+        reservation: Reservation,
+        version: i16,
+        answer: &FetchResponse,
+    ) -> (Vec<Arrived>, Vec<Trouble>) {
+        let memory = Arc::clone(&self.shared.memory);
+        self.shared.counters.throttled(answer.throttle_time_ms);
+        let partitions = match self.session.handle_response(version, answer) {
+            Ok(partitions) => partitions,
+            Err(error) => {
+                tracing::debug!(node = %self.node, %error, "fetch session starts anew");
+                memory.commit_actual(reservation, &[]);
+                return (Vec::new(), Vec::new());
+            }
+        };
+        let mut judged = Vec::new();
+        let mut troubles = Vec::new();
+        for (tp, fetched) in partitions {
+            let Some(held) = self.held.get_mut(&tp) else { continue };
+            match judge(held, &fetched, &self.settings) {
+                Ok(Some(bytes)) => judged.push((held.assignment.clone(), bytes)),
+                Ok(None) => {}
+                Err(kind) => troubles.push(Trouble { partition: Arc::clone(&held.assignment.partition), kind }),
+            }
+        }
+        for trouble in &troubles {
+            self.held.remove(&trouble.partition.tp);
+            self.session.remove(&trouble.partition.tp);
+        }
+        // A slice keeps the whole answer in memory. Copied out, each partition's bytes are charged, and freed, alone.
+        let shared_answer = judged.len() > 1;
+        let sizes: Vec<_> = judged
+            .iter()
+            .map(|(assignment, bytes)| (assignment.partition.key, u64::try_from(bytes.records.len()).unwrap_or(u64::MAX)))
+            .collect();
+        let credits = memory.commit_actual(reservation, &sizes);
+        let arrived = judged
+            .into_iter()
+            .zip(credits)
+            .map(|((assignment, bytes), credit)| bytes.into_arrived(assignment, credit, shared_answer))
+            .collect();
+        (arrived, troubles)
+    }
+
+    async fn hand_on(&mut self, arrived: Vec<Arrived>, troubles: Vec<Trouble>) {
+        for Arrived { assignment, chunk } in arrived {
+            // There is room: a partition without it is left out of the request, and only we send into this queue.
+            if assignment.chunks.try_send(chunk).is_err() && !assignment.chunks.is_closed() {
+                unreachable!("invariant: a partition with a full queue is not fetched");
+            }
+        }
+        for trouble in troubles {
+            drop(self.troubles.send(trouble).await);
+        }
+    }
+
+    /// After a lost connection every partition goes back to the flow: another broker may lead it by now.
+    async fn give_back_all(&mut self) {
+        for held in std::mem::take(&mut self.held).into_values() {
+            let trouble =
+                Trouble { partition: held.assignment.partition, kind: TroubleKind::LeaderUnknown };
+            drop(self.troubles.send(trouble).await);
+        }
+    }
+
+    async fn obey(&mut self, command: FetcherCommand) {
+        match command {
+            FetcherCommand::Assign(assignments) => {
+                for assignment in assignments {
+                    let bytes_max = self.settings.partition_bytes_max;
+                    self.held.insert(assignment.partition.tp.clone(), Held { assignment, bytes_max });
+                }
+            }
+            FetcherCommand::Release(tp) => {
+                self.session.remove(&tp);
+                if let Some(held) = self.held.remove(&tp) {
+                    let partition = held.assignment.partition;
+                    drop(self.troubles.send(Trouble { partition, kind: TroubleKind::Released }).await);
+                }
+            }
+        }
+    }
+}
+
+/// The answer of the outstanding request; never ready without one. Cancel safe.
+async fn answer_of(outstanding: &mut Option<Outstanding>) -> Result<FetchResponse, ClientError> {
+    match outstanding {
+        Some(outstanding) => outstanding.in_flight.answer().await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,234 @@
+//! Finding partitions: the source's metadata against what is mirrored already.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use kafka_client::group::CommittedOffset;
+use kafka_wire::api::metadata::{MetadataResponse, MetadataTopic};
+use kafka_wire::ids::{TopicId, TopicPartition};
+use mirror_config::{NullKeys, Partitioning};
+use mirror_core::halt::HaltReason;
+use mirror_core::topic_plan::PartitionRule;
+use mirror_router::RouterConfig;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use super::{Flow, KnownTopic, Supervised};
+use crate::committer::{commit_to, committed};
+use crate::events;
+use crate::partition::SourcePartition;
+use crate::routing::{CHUNKS, Routing};
+use crate::run_error::RunError;
+use crate::start_positions::{Start, Starting};
+use crate::target_topics::{TargetShape, WantedTopic, count, describe_settings, replication_factor};
+use crate::tasks::Task;
+
+// === impl Flow ===
+
+impl Flow {
+    /// One look at the source: new leaders, new partitions, new topics, topics that are not what they were.
+    pub(super) async fn refresh(&mut self) -> Result<(), RunError> {
+        let metadata = self.source.metadata(None).await.map_err(RunError::Client)?;
+        self.halt_recreated(&metadata);
+        for topic in &metadata.topics {
+            let Some(name) = &topic.name else { continue };
+            if topic.error_code.is_ok() && self.config.flow.topics.matches(name) {
+                self.prepare(name, topic).await?;
+            }
+        }
+        self.learn_leaders(&metadata);
+        self.start_partitions(&metadata).await?;
+        self.assign();
+        self.started = true;
+        if self.partitions.values().any(|supervised| supervised.leader.is_none()) {
+            self.refresh_soon();
+        }
+        Ok(())
+    }
+
+    /// A topic with another id is another topic: nothing of it may be mixed into the old one's target.
+    fn halt_recreated(&self, metadata: &MetadataResponse) {
+        for topic in &metadata.topics {
+            let Some((name, known)) = topic.name.as_ref().and_then(|name| self.topics.get_key_value(name)) else {
+                continue;
+            };
+            if topic.topic_id.is_zero() || known.topic_id.is_zero() || topic.topic_id == known.topic_id {
+                continue;
+            }
+            for supervised in self.partitions.values().filter(|supervised| supervised.partition.tp.topic == *name) {
+                let partition = &supervised.partition;
+                let position = partition.acked().offset;
+                let (old, new) = (known.topic_id, topic.topic_id);
+                self.shared.halt(partition, HaltReason::TopicRecreated { position, old, new });
+            }
+        }
+    }
+
+    /// Makes the target ready for a topic that is new or has grown.
+    async fn prepare(&mut self, name: &Arc<str>, topic: &MetadataTopic) -> Result<(), RunError> {
+        let partitions = count(topic.partitions.len());
+        let known = self.topics.get(name).copied();
+        if known.is_some_and(|known| known.source_partitions >= partitions) {
+            return Ok(());
+        }
+        let settings = describe_settings(&self.source, name).await.map_err(RunError::Client)?;
+        let wanted = WantedTopic {
+            name,
+            partitions,
+            replication_factor: self.config.flow.replication_factor.unwrap_or_else(|| replication_factor(topic)),
+            settings: &settings,
+            rule: match self.config.flow.partitioning {
+                Partitioning::Preserve => PartitionRule::Preserve,
+                // The count is pinned at the first look: growing would move keys to other partitions (traps.md 18).
+                Partitioning::ByKey => PartitionRule::ByKey { partitions: known.map(|known| known.target.partitions) },
+            },
+        };
+        match self.target_topics.prepare(&wanted).await {
+            Ok(target) => {
+                let target = match (self.config.flow.partitioning, known) {
+                    (Partitioning::ByKey, Some(known)) => known.target,
+                    _ => target,
+                };
+                let known = KnownTopic { topic_id: topic.topic_id, source_partitions: partitions, target };
+                self.topics.insert(Arc::clone(name), known);
+                self.shared.refresh_target.notify_one();
+            }
+            Err(reason) => {
+                // The next refresh tries again; topics that are ready do not wait for this one.
+                events::topic_not_ready(name, &reason);
+            }
+        }
+        Ok(())
+    }
+
+    fn learn_leaders(&mut self, metadata: &MetadataResponse) {
+        for topic in &metadata.topics {
+            let Some(name) = &topic.name else { continue };
+            for partition in &topic.partitions {
+                let tp = TopicPartition { topic: Arc::clone(name), partition: partition.partition_index };
+                let Some(supervised) = self.partitions.get_mut(&tp) else { continue };
+                let epoch = partition.leader_epoch;
+                // A broker that fell behind may answer with an older leader: its epoch gives it away.
+                if supervised.leader.is_none_or(|(_, known)| epoch >= known || epoch < 0) {
+                    supervised.leader =
+                        (partition.leader_id.0 >= 0).then_some((partition.leader_id, epoch));
+                }
+            }
+        }
+    }
+
+    async fn start_partitions(&mut self, metadata: &MetadataResponse) -> Result<(), RunError> {
+        let starting = self.starting(metadata);
+        if starting.is_empty() {
+            return Ok(());
+        }
+        let starts = self.positions.resolve(&self.source, &starting).await?;
+        if starts.len() < starting.len() {
+            self.refresh_soon();
+        }
+        let mut ready: Vec<(Arc<SourcePartition>, Starting, Start)> = Vec::new();
+        for partition in starting {
+            let Some(start) = starts.get(&partition.tp).cloned() else { continue };
+            self.next_key += 1;
+            let (tp, target_topic) = (partition.tp.clone(), Arc::clone(&partition.tp.topic));
+            let shared =
+                SourcePartition::new(self.next_key, tp, target_topic, partition.topic_id, start.position);
+            ready.push((shared, partition, start));
+        }
+        let to_commit: BTreeMap<TopicPartition, CommittedOffset> = ready
+            .iter()
+            .filter(|(_, _, start)| start.to_commit)
+            .map(|(partition, _, start)| (partition.tp.clone(), committed(partition, start.position)))
+            .collect();
+        if !to_commit.is_empty() {
+            for (tp, code) in commit_to(&self.positions.group, &to_commit).await? {
+                events::commit_refused(&tp, code);
+                ready.retain(|(partition, _, _)| partition.tp != tp);
+                self.refresh_soon();
+            }
+        }
+        for (partition, starting, start) in ready {
+            self.start_partition(partition, &starting, &start);
+        }
+        Ok(())
+    }
+
+    /// Partitions of prepared topics that have a leader and are not mirrored yet.
+    fn starting(&self, metadata: &MetadataResponse) -> Vec<Starting> {
+        let mut starting = Vec::new();
+        for topic in &metadata.topics {
+            let Some((name, known)) = topic.name.as_ref().and_then(|name| self.topics.get_key_value(name)) else {
+                continue;
+            };
+            if known.topic_id != topic.topic_id {
+                continue;
+            }
+            let beside_known = self.positions.knows_topic(name);
+            for partition in topic.partitions.iter().filter(|partition| partition.leader_id.0 >= 0) {
+                let tp = TopicPartition { topic: Arc::clone(name), partition: partition.partition_index };
+                if !self.partitions.contains_key(&tp) {
+                    starting.push(Starting {
+                        tp,
+                        topic_id: topic.topic_id,
+                        leader: partition.leader_id,
+                        leader_epoch: partition.leader_epoch,
+                        is_new: self.started || beside_known,
+                    });
+                }
+            }
+        }
+        starting
+    }
+
+    fn start_partition(&mut self, partition: Arc<SourcePartition>, starting: &Starting, start: &Start) {
+        let Some(target) = self.topics.get(&starting.tp.topic).map(|topic| topic.target) else { return };
+        let (chunks, receiver) = mpsc::channel(CHUNKS);
+        let routing = Routing::new(
+            Arc::clone(&self.shared),
+            Arc::clone(&partition),
+            self.router_config(target),
+            receiver,
+            self.to_producer.clone(),
+            self.troubles.0.clone(),
+            self.draining.subscribe(),
+        );
+        match &start.halt {
+            Some(reason) => self.shared.halt(&partition, reason.clone()),
+            None => events::partition_starts(&partition.tp, start.position.offset, start.why),
+        }
+        self.committed.add(Arc::clone(&partition));
+        let tp = partition.tp.clone();
+        let supervised = Supervised {
+            partition,
+            chunks,
+            routing: Task::start("routing", routing.run()),
+            leader: Some((starting.leader, starting.leader_epoch)),
+            fetcher: None,
+            not_before: Instant::now(),
+            suspect: None,
+            rewind_to: None,
+            last_trouble: None,
+        };
+        self.partitions.insert(tp, supervised);
+    }
+
+    fn router_config(&self, target: TargetShape) -> RouterConfig {
+        let flow = &self.config.flow;
+        RouterConfig {
+            mode: match flow.partitioning {
+                Partitioning::Preserve => mirror_router::Partitioning::Preserve,
+                Partitioning::ByKey => {
+                    mirror_router::Partitioning::ByKey { target_partitions: target.partitions }
+                }
+            },
+            null_keys: match flow.null_keys {
+                NullKeys::Preserve => mirror_router::NullKeys::Preserve,
+                NullKeys::Spread => mirror_router::NullKeys::Spread,
+            },
+            target_codec: flow.compression.map(|compression| compression.codec),
+            target_level: flow.compression.and_then(|compression| compression.level),
+            max_batch_bytes: target.batch_bytes_max,
+            ..RouterConfig::default()
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! Partitions that their fetcher or router gave up: fetched again, or halted with the exact range.
+
+use std::sync::Arc;
+
+use kafka_wire::error_code::ErrorCode;
+use mirror_config::OnRefusedRecord;
+use mirror_core::halt::{HaltReason, Side};
+use mirror_router::RouteError;
+
+use super::Flow;
+use crate::fetched::{Trouble, TroubleKind};
+use crate::fetcher::FetcherCommand;
+use crate::partition::{FetchCursor, SourcePartition};
+use crate::start_positions::log_range;
+
+// === impl Flow ===
+
+impl Flow {
+    pub(super) async fn look_into(&mut self, Trouble { partition, kind }: Trouble) {
+        if partition.is_halted() {
+            return;
+        }
+        tracing::debug!(tp = %partition.tp, ?kind, "looking into trouble");
+        let position = partition.cursor().offset;
+        match kind {
+            TroubleKind::LeaderUnknown | TroubleKind::Passing(_) | TroubleKind::Recreated => {
+                self.set_free(&partition.tp);
+            }
+            TroubleKind::Released => self.rewind(&partition),
+            TroubleKind::OutOfRange => self.judge_range(&partition).await,
+            TroubleKind::Diverged { end_offset, epoch } => {
+                let (from, to) = (end_offset.min(position), position);
+                self.shared.halt(&partition, HaltReason::Diverged { from, to, leader_epoch: epoch });
+            }
+            TroubleKind::Corrupt { offset, detail } => {
+                if self.is_second_look(&partition, offset) {
+                    self.shared.halt(&partition, HaltReason::Corrupt { offset, detail });
+                } else {
+                    self.set_free(&partition.tp);
+                }
+            }
+            TroubleKind::Unroutable { offset, error } => self.judge_unroutable(&partition, offset, error),
+            TroubleKind::Unauthorized(code) => {
+                let operation = format!("read topic {}", partition.tp.topic);
+                let reason =
+                    HaltReason::Unauthorized { side: Side::Source, operation, error: code.to_string() };
+                self.shared.halt(&partition, reason);
+            }
+            TroubleKind::Fatal(code) => {
+                let detail = format!("the source answered a fetch with {code}");
+                self.shared.halt(&partition, HaltReason::Unexpected { side: Side::Source, position, detail });
+            }
+        }
+    }
+
+    /// The leader does not have our offset. Only its own account of the log decides what that means.
+    async fn judge_range(&mut self, partition: &Arc<SourcePartition>) {
+        let cursor = partition.cursor();
+        let leader = self.partitions.get(&partition.tp).and_then(|supervised| supervised.leader);
+        let range = match leader {
+            Some((node, _)) => log_range(&self.source, node, &partition.tp).await.ok().flatten(),
+            None => None,
+        };
+        match range {
+            Some((earliest, _)) if cursor.offset < earliest => {
+                let (from, to) = (cursor.offset, earliest);
+                self.shared.halt(partition, HaltReason::RetentionLoss { from, to });
+            }
+            Some((_, latest)) if cursor.offset > latest => {
+                let (from, to) = (latest, cursor.offset);
+                let leader_epoch = cursor.last_fetched_epoch;
+                self.shared.halt(partition, HaltReason::Diverged { from, to, leader_epoch });
+            }
+            // In range after all, or nobody to ask: a leader that was just elected may not know its end yet.
+            Some(_) | None => self.set_free(&partition.tp),
+        }
+    }
+
+    fn judge_unroutable(&mut self, partition: &Arc<SourcePartition>, offset: i64, error: RouteError) {
+        let reason = match error {
+            RouteError::Corrupt { offset: batch, detail } => {
+                if !self.is_second_look(partition, offset) {
+                    self.refetch(partition, offset);
+                    return;
+                }
+                HaltReason::Corrupt { offset: batch, detail }
+            }
+            RouteError::UnsupportedFormat { offset, magic } => HaltReason::UnsupportedFormat { offset, magic },
+            RouteError::DecompressedTooLarge { offset, limit } => {
+                HaltReason::DecompressedTooLarge { offset, limit }
+            }
+            RouteError::RecordTooLarge { offset, size, limit } => {
+                HaltReason::RecordTooLarge { offset, size, limit }
+            }
+        };
+        let too_large = matches!(reason, HaltReason::RecordTooLarge { .. });
+        self.shared.halt(partition, reason);
+        if too_large && self.shared.on_refused_record == OnRefusedRecord::Abort {
+            self.shared.abort_on_send_failure();
+        }
+    }
+
+    /// Corruption on the way is possible, corruption on disk stays: the same bytes are judged twice.
+    fn is_second_look(&mut self, partition: &SourcePartition, offset: i64) -> bool {
+        let Some(supervised) = self.partitions.get_mut(&partition.tp) else { return true };
+        let second = supervised.suspect == Some(offset);
+        supervised.suspect = Some(offset);
+        second
+    }
+
+    /// Fetches from `offset` again, after the fetcher that is ahead of it has let go.
+    fn refetch(&mut self, partition: &Arc<SourcePartition>, offset: i64) {
+        let Some(supervised) = self.partitions.get_mut(&partition.tp) else { return };
+        supervised.rewind_to = Some(offset);
+        let Some(node) = supervised.fetcher else {
+            self.rewind(partition);
+            return;
+        };
+        if self.fetcher(node).try_send(FetcherCommand::Release(partition.tp.clone())).is_err() {
+            let detail = format!("{}: its fetcher does not listen", ErrorCode::CORRUPT_MESSAGE);
+            self.shared.halt(partition, HaltReason::Corrupt { offset, detail });
+        }
+    }
+
+    /// The fetcher let go: the cursor may be moved now.
+    fn rewind(&mut self, partition: &SourcePartition) {
+        let rewind_to =
+            self.partitions.get_mut(&partition.tp).and_then(|supervised| supervised.rewind_to.take());
+        if let Some(offset) = rewind_to {
+            partition.set_cursor(FetchCursor { offset, last_fetched_epoch: -1 });
+        }
+        self.set_free(&partition.tp);
+    }
+}

@@ -1,0 +1,123 @@
+//! The memory budget, shared by all tasks: who waits for credit, and credit that comes back by itself.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use mirror_core::budget::{Budget, BudgetLimits, Reservation};
+use tokio::sync::Notify;
+
+use crate::partition::PartitionKey;
+
+/// The budget of one process. Taken once per batch or fetch, never per record.
+#[derive(Debug)]
+pub(crate) struct Memory {
+    budget: Mutex<Budget<PartitionKey>>,
+    returned: Notify,
+}
+
+/// Bytes of one partition that are in memory; given back when dropped.
+#[derive(Debug)]
+pub(crate) struct Credit {
+    memory: Arc<Memory>,
+    partition: PartitionKey,
+    bytes: u64,
+}
+
+// === impl Memory ===
+
+impl Memory {
+    pub(crate) fn new(limits: BudgetLimits) -> Arc<Self> {
+        Arc::new(Self { budget: Mutex::new(Budget::new(limits)), returned: Notify::new() })
+    }
+
+    /// How many more bytes this partition may hold.
+    pub(crate) fn allowance(&self, partition: PartitionKey) -> u64 {
+        self.lock().allowance(&partition)
+    }
+
+    /// The bytes this partition holds.
+    pub(crate) fn held_by(&self, partition: PartitionKey) -> u64 {
+        self.lock().held_by(&partition)
+    }
+
+    /// The most one partition may hold.
+    pub(crate) fn share(&self) -> u64 {
+        self.lock().limits().share
+    }
+
+    pub(crate) fn reserve(&self, wanted: u64, minimum: u64) -> Option<Reservation> {
+        self.lock().reserve(wanted, minimum)
+    }
+
+    pub(crate) fn reserve_lane(&self) -> Option<Reservation> {
+        self.lock().reserve_lane()
+    }
+
+    /// Could a fetch use the lane now?
+    pub(crate) fn lane_is_free(&self) -> bool {
+        let mut budget = self.lock();
+        let reservation = budget.reserve_lane();
+        let free = reservation.is_some();
+        if let Some(reservation) = reservation {
+            budget.commit_actual(reservation, []);
+        }
+        free
+    }
+
+    /// A fetch is over: its reservation becomes one credit per partition that got bytes, in the same order.
+    pub(crate) fn commit_actual(
+        self: &Arc<Self>,
+        reservation: Reservation,
+        arrived: &[(PartitionKey, u64)],
+    ) -> Vec<Credit> {
+        self.lock().commit_actual(reservation, arrived.iter().copied());
+        self.returned.notify_waiters();
+        arrived
+            .iter()
+            .map(|&(partition, bytes)| Credit { memory: Arc::clone(self), partition, bytes })
+            .collect()
+    }
+
+    /// Charges bytes that were made here: a batch on its way to the target.
+    pub(crate) fn charge(self: &Arc<Self>, partition: PartitionKey, bytes: u64) -> Credit {
+        self.lock().charge(partition, bytes);
+        Credit { memory: Arc::clone(self), partition, bytes }
+    }
+
+    /// Waits until `ready` holds, looking again whenever credit came back.
+    pub(crate) async fn wait_until(&self, ready: impl Fn(&Self) -> bool) {
+        loop {
+            let returned = self.returned.notified();
+            tokio::pin!(returned);
+            // Registered before looking, so that credit that comes back in between is not missed.
+            returned.as_mut().enable();
+            if ready(self) {
+                return;
+            }
+            returned.await;
+        }
+    }
+
+    /// All bytes in flight or reserved.
+    pub(crate) fn used(&self) -> u64 {
+        self.lock().used()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Budget<PartitionKey>> {
+        self.budget.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+// === impl Credit ===
+
+impl Credit {
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+}
+
+impl Drop for Credit {
+    fn drop(&mut self) {
+        self.memory.lock().release(&self.partition, self.bytes);
+        self.memory.returned.notify_waiters();
+    }
+}

@@ -1,0 +1,121 @@
+//! One source partition as its tasks share it: how far it was fetched, routed and acknowledged.
+//!
+//! Three positions exist and are never mixed up: *fetched* (the next request's offset, moved by the one fetcher that
+//! holds the partition), *routed* (inside the partition's router) and *acked* (the low watermark behind the target's
+//! acks). Only the last is ever committed.
+
+use std::ops::RangeInclusive;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use kafka_wire::ids::{TopicId, TopicPartition};
+use mirror_core::progress::{PartitionProgress, Position};
+
+/// Names a source partition inside this process.
+pub(crate) type PartitionKey = u32;
+
+/// Where the next fetch of a partition starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct FetchCursor {
+    pub(crate) offset: i64,
+    /// The leader epoch of the batch before `offset`, by which the broker detects a diverged log; -1 if unknown.
+    pub(crate) last_fetched_epoch: i32,
+}
+
+/// A source partition that this process mirrors.
+#[derive(Debug)]
+pub(crate) struct SourcePartition {
+    pub(crate) key: PartitionKey,
+    pub(crate) tp: TopicPartition,
+    /// The topic's name on the target.
+    pub(crate) target_topic: Arc<str>,
+    pub(crate) topic_id: TopicId,
+    cursor: Mutex<FetchCursor>,
+    progress: Mutex<PartitionProgress>,
+    halted: AtomicBool,
+    /// The end of what may be read, as of the last fetch; -1 before it.
+    readable_end: AtomicI64,
+}
+
+// === impl SourcePartition ===
+
+impl SourcePartition {
+    pub(crate) fn new(
+        key: PartitionKey,
+        tp: TopicPartition,
+        target_topic: Arc<str>,
+        topic_id: TopicId,
+        start: Position,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            key,
+            tp,
+            target_topic,
+            topic_id,
+            cursor: Mutex::new(FetchCursor {
+                offset: start.offset,
+                last_fetched_epoch: start.leader_epoch,
+            }),
+            progress: Mutex::new(PartitionProgress::new(start)),
+            halted: AtomicBool::new(false),
+            readable_end: AtomicI64::new(-1),
+        })
+    }
+
+    pub(crate) fn cursor(&self) -> FetchCursor {
+        *self.cursor.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn set_cursor(&self, cursor: FetchCursor) {
+        *self.cursor.lock().unwrap_or_else(PoisonError::into_inner) = cursor;
+    }
+
+    /// The position that may be committed.
+    pub(crate) fn acked(&self) -> Position {
+        self.progress().position()
+    }
+
+    /// Target batches that were routed and not acknowledged.
+    pub(crate) fn batches_in_flight(&self) -> usize {
+        self.progress().batches_in_flight()
+    }
+
+    pub(crate) fn handle_routed(&self, entry: u64, next_offset: i64, leader_epoch: i32) {
+        self.progress().handle_routed(entry, next_offset, leader_epoch);
+    }
+
+    pub(crate) fn handle_sent(&self, entries: &RangeInclusive<u64>) {
+        self.progress().handle_sent(entries);
+    }
+
+    pub(crate) fn handle_acked(&self, entries: &RangeInclusive<u64>) {
+        self.progress().handle_acked(entries);
+    }
+
+    pub(crate) fn settle(&self, held_from: Option<u64>) {
+        self.progress().settle(held_from);
+    }
+
+    /// Nothing more of this partition is fetched, routed or sent. True for the first caller only.
+    pub(crate) fn halt(&self) -> bool {
+        !self.halted.swap(true, Ordering::AcqRel)
+    }
+
+    pub(crate) fn is_halted(&self) -> bool {
+        self.halted.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn set_readable_end(&self, offset: i64) {
+        self.readable_end.store(offset, Ordering::Relaxed);
+    }
+
+    /// Offsets between the acknowledged position and the readable end; `None` before the first fetch.
+    pub(crate) fn lag(&self) -> Option<u64> {
+        let end = self.readable_end.load(Ordering::Relaxed);
+        (end >= 0).then(|| u64::try_from(end.saturating_sub(self.acked().offset)).unwrap_or(0))
+    }
+
+    fn progress(&self) -> MutexGuard<'_, PartitionProgress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

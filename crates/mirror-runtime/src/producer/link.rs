@@ -1,0 +1,127 @@
+//! The connection of the producer to one target broker: requests in order, answers back in order, reconnecting.
+//!
+//! Each connection has a queue of its own, handed out with [`LinkEvent::Up`] and gone with it: a request given to a
+//! connection that ended can never leave on the next one, behind the back of whoever already counts it as failed.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use kafka_client::{CallOptions, ClientError, Cluster, Connection, InFlight};
+use kafka_client_core::backoff::{Backoff, BackoffConfig};
+use kafka_wire::api::produce::{ProduceRequest, ProduceResponse};
+use kafka_wire::ids::NodeId;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep, sleep_until};
+
+/// Produce requests on their way to one broker at once. The broker works on one at a time; the others hide the
+/// distance. More would only move waiting from our queues into the broker's.
+pub(crate) const REQUESTS_IN_FLIGHT_MAX: usize = 6;
+
+/// What a link tells the producer.
+#[derive(Debug)]
+pub(crate) enum LinkEvent {
+    /// A connection is open; requests go into this queue until [`LinkEvent::Down`].
+    Up { node: NodeId, requests: mpsc::Sender<LinkRequest> },
+    Answered { node: NodeId, request_id: u64, answer: ProduceResponse },
+    /// The connection ended, or could not be made. The outcome of every unanswered request is unknown.
+    Down { node: NodeId, error: ClientError },
+}
+
+/// A produce request and the name it has with the producer.
+#[derive(Debug)]
+pub(crate) struct LinkRequest {
+    pub(crate) request_id: u64,
+    pub(crate) request: ProduceRequest,
+}
+
+/// The task behind one target broker.
+pub(crate) struct Link {
+    pub(crate) node: NodeId,
+    pub(crate) cluster: Arc<Cluster>,
+    pub(crate) events: mpsc::Sender<LinkEvent>,
+    pub(crate) backoff: BackoffConfig,
+    /// How long a broker may take to answer a produce request.
+    pub(crate) timeout: Duration,
+}
+
+// === impl Link ===
+
+impl Link {
+    /// Runs until the producer no longer listens.
+    pub(crate) async fn run(self) {
+        let seed = u64::from(self.node.0.unsigned_abs());
+        let mut backoff = Backoff::new(self.backoff.clone(), seed);
+        loop {
+            let error = match self.cluster.open(self.node).await {
+                Ok(connection) => {
+                    let (requests, queue) = mpsc::channel(REQUESTS_IN_FLIGHT_MAX);
+                    if self.events.send(LinkEvent::Up { node: self.node, requests }).await.is_err() {
+                        return;
+                    }
+                    backoff.reset();
+                    match self.serve(&connection, queue).await {
+                        Some(error) => error,
+                        None => return,
+                    }
+                }
+                Err(error) => error,
+            };
+            if self.events.send(LinkEvent::Down { node: self.node, error }).await.is_err() {
+                return;
+            }
+            sleep(backoff.next_delay()).await;
+        }
+    }
+
+    /// Returns why the connection ended, or `None` if the producer ended first.
+    async fn serve(
+        &self,
+        connection: &Connection,
+        mut queue: mpsc::Receiver<LinkRequest>,
+    ) -> Option<ClientError> {
+        let mut in_flight: VecDeque<(u64, InFlight<ProduceRequest>)> = VecDeque::new();
+        let mut muted_until = Instant::now();
+        let options = CallOptions { timeout: self.timeout, ..connection.default_options() };
+        loop {
+            let muted = !in_flight.is_empty() && muted_until > Instant::now();
+            tokio::select! {
+                biased;
+                answer = first_answer(&mut in_flight), if !in_flight.is_empty() => {
+                    let (request_id, answer) = match answer {
+                        Ok(answered) => answered,
+                        Err(error) => return Some(error),
+                    };
+                    // KIP-219: the broker answers at once and mutes the channel; we keep silent for as long.
+                    let throttle = u64::try_from(answer.throttle_time_ms).unwrap_or(0);
+                    if throttle > 0 {
+                        muted_until = Instant::now() + Duration::from_millis(throttle);
+                    }
+                    let event = LinkEvent::Answered { node: self.node, request_id, answer };
+                    if self.events.send(event).await.is_err() {
+                        return None;
+                    }
+                }
+                request = queue.recv(), if in_flight.len() < REQUESTS_IN_FLIGHT_MAX && !muted => {
+                    let LinkRequest { request_id, request } = request?;
+                    sleep_until(muted_until).await;
+                    match connection.start(&request, options).await {
+                        Ok(started) => in_flight.push_back((request_id, started)),
+                        Err(error) => return Some(error),
+                    }
+                }
+                () = sleep_until(muted_until), if muted => {}
+            }
+        }
+    }
+}
+
+/// The answer of the oldest request. Cancel safe: the request leaves the queue only with its answer.
+async fn first_answer(
+    in_flight: &mut VecDeque<(u64, InFlight<ProduceRequest>)>,
+) -> Result<(u64, ProduceResponse), ClientError> {
+    let Some((request_id, waiting)) = in_flight.front_mut() else { return std::future::pending().await };
+    let (request_id, answer) = (*request_id, waiting.answer().await?);
+    in_flight.pop_front();
+    Ok((request_id, answer))
+}

@@ -1,0 +1,354 @@
+//! The producer: one task that owns every target partition's order, sequences and retries.
+//!
+//! Batches come from the routing tasks, leave over one [`link`] per target broker, and their acks lower what their
+//! source partition waits for. All decisions are [`ProducerState`]'s; this file moves things in and out of it.
+
+mod link;
+mod refusal;
+
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+use std::time::Duration;
+
+use kafka_client::{ClientError, Cluster, admin};
+use kafka_client_core::backoff::{Backoff, BackoffConfig};
+use kafka_client_core::producer_state::{ProduceBatchSet, ProducerConfig, ProducerEvent, ProducerState};
+use kafka_record::CodecContexts;
+use kafka_record::outgoing::OutgoingBatch;
+use kafka_wire::api::produce::{ProducePartition, ProduceRequest, ProduceResponse, ProduceTopic};
+use kafka_wire::ids::{NodeId, ProducerIdentity, TopicId, TopicPartition};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep, sleep_until};
+
+use self::link::{Link, LinkEvent, LinkRequest, REQUESTS_IN_FLIGHT_MAX};
+use crate::events;
+use crate::shared::FlowShared;
+use crate::memory::Credit;
+use crate::partition::SourcePartition;
+use crate::tasks::Task;
+
+/// Batches that may wait between the routing tasks and the producer; beyond it the routing tasks wait.
+pub(crate) const INBOX_BATCHES: usize = 256;
+/// Batches taken in before requests are made of them, so that requests fill up across partitions.
+const GATHER_BATCHES_MAX: usize = 128;
+
+/// A routed batch on its way into the producer.
+#[derive(Debug)]
+pub(crate) struct TargetBatch {
+    pub(crate) target: TopicPartition,
+    pub(crate) batch: OutgoingBatch,
+    pub(crate) token: BatchToken,
+}
+
+/// What a batch stands for on the source side. Its credit goes back when the token is dropped.
+#[derive(Debug)]
+pub(crate) struct BatchToken {
+    pub(crate) source: Arc<SourcePartition>,
+    pub(crate) entries: RangeInclusive<u64>,
+    pub(crate) first_offset: i64,
+    pub(crate) last_offset: i64,
+    pub(crate) credit: Arc<Credit>,
+}
+
+/// Who leads each target partition, as of the newest metadata.
+pub(crate) type Leaders = Arc<BTreeMap<TopicPartition, NodeId>>;
+
+/// The producer task.
+pub(crate) struct Producer {
+    shared: Arc<FlowShared>,
+    cluster: Arc<Cluster>,
+    settings: ProducerSettings,
+    state: ProducerState<BatchToken>,
+    inbox: mpsc::Receiver<TargetBatch>,
+    leaders: watch::Receiver<Leaders>,
+    nodes: BTreeMap<NodeId, Node>,
+    events: (mpsc::Sender<LinkEvent>, mpsc::Receiver<LinkEvent>),
+    identities: (mpsc::Sender<NewIdentity>, mpsc::Receiver<NewIdentity>),
+    identity_tasks: Vec<Task<()>>,
+    codecs: CodecContexts,
+    /// Target partitions that take nothing more, and why.
+    stopped: BTreeMap<TopicPartition, String>,
+    /// What each target partition's broker last said about an error, in its own words.
+    words: BTreeMap<TopicPartition, String>,
+}
+
+/// How the producer sends.
+#[derive(Debug, Clone)]
+pub(crate) struct ProducerSettings {
+    pub(crate) idempotent: bool,
+    pub(crate) in_flight_per_partition: usize,
+    pub(crate) request_bytes_max: usize,
+    /// How long the target may wait for its replicas.
+    pub(crate) timeout: Duration,
+    /// How long an answer may take in all.
+    pub(crate) request_timeout: Duration,
+    pub(crate) reconnect: BackoffConfig,
+    pub(crate) retry: BackoffConfig,
+}
+
+/// One target broker.
+struct Node {
+    _link: Task<()>,
+    requests: Option<mpsc::Sender<LinkRequest>>,
+    unanswered: Vec<u64>,
+}
+
+/// A producer id that was asked for: for one partition, or for all.
+struct NewIdentity {
+    tp: Option<TopicPartition>,
+    identity: ProducerIdentity,
+}
+
+// === impl Producer ===
+
+impl Producer {
+    pub(crate) fn new(
+        shared: Arc<FlowShared>,
+        cluster: Arc<Cluster>,
+        settings: ProducerSettings,
+        inbox: mpsc::Receiver<TargetBatch>,
+        leaders: watch::Receiver<Leaders>,
+    ) -> Self {
+        let state = ProducerState::new(ProducerConfig {
+            idempotent: settings.idempotent,
+            in_flight_per_partition_max: settings.in_flight_per_partition,
+            retry_backoff: settings.retry.clone(),
+            ..ProducerConfig::default()
+        });
+        Self {
+            shared,
+            cluster,
+            settings,
+            state,
+            inbox,
+            leaders,
+            nodes: BTreeMap::new(),
+            events: mpsc::channel(64),
+            identities: mpsc::channel(16),
+            identity_tasks: Vec::new(),
+            codecs: CodecContexts::new(),
+            stopped: BTreeMap::new(),
+            words: BTreeMap::new(),
+        }
+    }
+
+    /// Runs until every routing task has ended and all they sent is acknowledged, refused or withdrawn.
+    pub(crate) async fn run(mut self) {
+        self.apply_leaders();
+        let mut open = true;
+        while open || !self.state.is_idle() {
+            let wake = self.state.next_timeout(Instant::now().into_std());
+            tokio::select! {
+                biased;
+                event = self.events.1.recv() => {
+                    let event = event.expect("invariant: the producer holds a sender of its own");
+                    self.handle_link(event);
+                }
+                batch = self.inbox.recv(), if open => match batch {
+                    Some(batch) => self.take_in(batch),
+                    None => open = false,
+                },
+                new = self.identities.1.recv() => {
+                    let new = new.expect("invariant: the producer holds a sender of its own");
+                    self.set_identity(new);
+                }
+                changed = self.leaders.changed() => match changed {
+                    Ok(()) => self.apply_leaders(),
+                    Err(_closed) => return, // the flow is gone, and with it all that could be acknowledged to
+                },
+                () = sleep_until(wake.map_or_else(Instant::now, Instant::from_std)), if wake.is_some() => {}
+            }
+            self.gather();
+            self.pump();
+        }
+    }
+
+    /// Takes in what else is waiting, so that one request carries many partitions.
+    fn gather(&mut self) {
+        for _ in 0..GATHER_BATCHES_MAX {
+            let Ok(event) = self.events.1.try_recv() else { break };
+            self.handle_link(event);
+        }
+        for _ in 0..GATHER_BATCHES_MAX {
+            let Ok(batch) = self.inbox.try_recv() else { break };
+            self.take_in(batch);
+        }
+    }
+
+    fn take_in(&mut self, TargetBatch { target, batch, token }: TargetBatch) {
+        if token.source.is_halted() {
+            return; // never sent, so its position stays in front of it
+        }
+        if let Some(reason) = self.stopped.get(&target) {
+            let reason = refusal::stopped(&token.source, &target, reason);
+            self.halt_source(&token.source, reason);
+            return;
+        }
+        self.state.enqueue(target, batch, token);
+    }
+
+    /// Handles what happened, then sends what may be sent, until neither makes the other possible.
+    fn pump(&mut self) {
+        loop {
+            while let Some(event) = self.state.poll_event() {
+                self.handle_event(event);
+            }
+            if !self.send_all() {
+                return;
+            }
+        }
+    }
+
+    fn send_all(&mut self) -> bool {
+        let now = Instant::now().into_std();
+        let mut sent = false;
+        for (&node, link) in &mut self.nodes {
+            let Some(requests) = &link.requests else { continue };
+            while link.unanswered.len() < REQUESTS_IN_FLIGHT_MAX {
+                let Some(set) = self.state.poll_request(node, now, self.settings.request_bytes_max) else {
+                    break;
+                };
+                sent = true;
+                link.unanswered.push(set.request_id);
+                let request_id = set.request_id;
+                let request = LinkRequest { request_id, request: produce_request(set, self.settings.timeout) };
+                if requests.try_send(request).is_err() {
+                    break; // the connection just ended: its Down event is on the way and names every unanswered request
+                }
+            }
+        }
+        sent
+    }
+
+    fn handle_link(&mut self, event: LinkEvent) {
+        match event {
+            LinkEvent::Up { node, requests } => {
+                if let Some(link) = self.nodes.get_mut(&node) {
+                    link.requests = Some(requests);
+                }
+            }
+            LinkEvent::Answered { node, request_id, answer } => {
+                if let Some(link) = self.nodes.get_mut(&node) {
+                    link.unanswered.retain(|unanswered| *unanswered != request_id);
+                }
+                self.handle_answer(request_id, &answer);
+            }
+            LinkEvent::Down { node, error } => self.handle_down(node, &error),
+        }
+    }
+
+    fn handle_answer(&mut self, request_id: u64, answer: &ProduceResponse) {
+        let now = Instant::now().into_std();
+        self.shared.counters.throttled(answer.throttle_time_ms);
+        for topic in &answer.topics {
+            for partition in &topic.partitions {
+                let tp = TopicPartition { topic: topic.topic.clone(), partition: partition.partition };
+                if let Some(words) = &partition.error_message {
+                    self.words.insert(tp.clone(), words.clone());
+                }
+                self.state.handle_result(request_id, &tp, partition.error_code, partition.base_offset, now);
+            }
+        }
+        // An answer that leaves a partition out says nothing about it: unknown, like a lost answer. Partitions that
+        // were answered are no longer part of the request.
+        self.state.handle_disconnect(request_id, now);
+    }
+
+    fn handle_down(&mut self, node: NodeId, error: &ClientError) {
+        let Some(link) = self.nodes.get_mut(&node) else { return };
+        link.requests = None;
+        events::target_broker_lost(node, error, link.unanswered.len());
+        let now = Instant::now().into_std();
+        for request_id in std::mem::take(&mut link.unanswered) {
+            self.state.handle_disconnect(request_id, now);
+        }
+        self.shared.refresh_target.notify_one();
+    }
+
+    fn handle_event(&mut self, event: ProducerEvent<BatchToken>) {
+        match event {
+            ProducerEvent::Acked { token, record_count, bytes, .. } => {
+                token.source.handle_acked(&token.entries);
+                self.shared.counters.acked(record_count, bytes);
+            }
+            ProducerEvent::Refused { tp, batch, token, error } => self.handle_refused(&tp, &batch, token, error),
+            ProducerEvent::LeaderStale { tp, error } => {
+                tracing::debug!(%tp, %error, "target partition moved");
+                self.shared.refresh_target.notify_one();
+            }
+            ProducerEvent::Retrying { tp, error, attempt } => events::produce_retried(&tp, error, attempt),
+            ProducerEvent::Stopped { tp, reason } => self.handle_stopped(&tp, reason),
+            ProducerEvent::IdentityNeeded { tp } => self.ask_identity(tp),
+        }
+    }
+
+    fn ask_identity(&mut self, tp: Option<TopicPartition>) {
+        let (cluster, answers) = (Arc::clone(&self.cluster), self.identities.0.clone());
+        let mut backoff = Backoff::new(self.settings.retry.clone(), 0);
+        let asking = async move {
+            loop {
+                match admin::init_producer_id(&cluster).await {
+                    Ok(identity) => {
+                        drop(answers.send(NewIdentity { tp, identity }).await);
+                        return;
+                    }
+                    Err(error) => tracing::warn!(%error, "the target gives no producer id; asking again"),
+                }
+                sleep(backoff.next_delay()).await;
+            }
+        };
+        self.identity_tasks.push(Task::start("producer identity", asking));
+    }
+
+    fn set_identity(&mut self, NewIdentity { tp, identity }: NewIdentity) {
+        match tp {
+            None => self.state.set_identity(identity),
+            Some(tp) => {
+                if let Err(error) = self.state.set_partition_identity(&tp, identity) {
+                    tracing::debug!(%tp, %error, "new producer id not needed any more");
+                }
+            }
+        }
+    }
+
+    fn apply_leaders(&mut self) {
+        let leaders = Arc::clone(&self.leaders.borrow_and_update());
+        for (tp, &node) in leaders.iter() {
+            self.state.set_leader(tp, Some(node));
+            self.nodes.entry(node).or_insert_with(|| {
+                let link = Link {
+                    node,
+                    cluster: Arc::clone(&self.cluster),
+                    events: self.events.0.clone(),
+                    backoff: self.settings.reconnect.clone(),
+                    timeout: self.settings.request_timeout,
+                };
+                Node { _link: Task::start("target broker link", link.run()), requests: None, unanswered: Vec::new() }
+            });
+        }
+    }
+}
+
+/// One request of all its batches. The broker takes one batch per partition and request.
+fn produce_request(set: ProduceBatchSet, timeout: Duration) -> ProduceRequest {
+    let mut topics: Vec<ProduceTopic> = Vec::new();
+    for sent in set.batches {
+        let partition =
+            ProducePartition { partition: sent.tp.partition, header: sent.header, payload: sent.payload };
+        match topics.iter_mut().find(|topic| topic.topic == sent.tp.topic) {
+            Some(topic) => topic.partitions.push(partition),
+            None => topics.push(ProduceTopic {
+                topic: sent.tp.topic,
+                topic_id: TopicId::ZERO,
+                partitions: vec![partition],
+            }),
+        }
+    }
+    ProduceRequest {
+        transactional_id: None,
+        acks: -1,
+        timeout_ms: i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX),
+        topics,
+    }
+}

@@ -1,0 +1,164 @@
+//! What becomes of a batch that the target refuses for good.
+//!
+//! A refusal names a batch, but it is one record that is at fault: the batch is split until that record stands alone,
+//! so that the records around it are mirrored and the verdict names one offset. What happens to that record is the
+//! operator's setting: halt its source partition (others go on), end the process, or drop it by name and count it.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use kafka_client_core::producer_state::{Resolution, StopReason};
+use kafka_record::outgoing::OutgoingBatch;
+use kafka_wire::error_code::ErrorCode;
+use kafka_wire::ids::TopicPartition;
+use mirror_config::OnRefusedRecord;
+use mirror_core::halt::{HaltReason, Side};
+use mirror_router::split_in_two;
+
+use super::{BatchToken, Producer};
+use crate::events;
+use crate::partition::SourcePartition;
+
+// === impl Producer ===
+
+impl Producer {
+    pub(super) fn handle_refused(
+        &mut self,
+        tp: &TopicPartition,
+        batch: &OutgoingBatch,
+        token: BatchToken,
+        error: ErrorCode,
+    ) {
+        let resolution = if token.source.is_halted() {
+            Resolution::Drop
+        } else if batch.record_count() > 1 {
+            self.split_refused(tp, batch, &token, error)
+        } else {
+            self.judge_record(tp, &token, error)
+        };
+        if let Err(error) = self.state.resolve(tp, resolution) {
+            // The partition was stopped meanwhile; what was queued behind is withdrawn by that.
+            tracing::debug!(%tp, %error, "refusal needs no resolution any more");
+        }
+    }
+
+    /// Two halves in place of a refused batch of several records.
+    fn split_refused(
+        &mut self,
+        tp: &TopicPartition,
+        batch: &OutgoingBatch,
+        token: &BatchToken,
+        error: ErrorCode,
+    ) -> Resolution<BatchToken> {
+        let halves = match split_in_two(batch, &mut self.codecs) {
+            Ok((first, second)) => [first, second],
+            Err(problem) => {
+                let detail = format!("the batch cannot be split: {problem}");
+                self.halt_source(&token.source, token.refused(tp, error, Some(detail)));
+                return Resolution::Drop;
+            }
+        };
+        events::refused_batch_split(tp, &token.source.tp, batch.record_count(), error);
+        token.source.handle_sent(&token.entries); // one batch more to wait for
+        let contiguous = token.is_contiguous(batch);
+        let mut next_offset = token.first_offset;
+        let replacement = halves.into_iter().map(|half| {
+            let mut token = token.clone_for_part();
+            if contiguous {
+                token.first_offset = next_offset;
+                next_offset += i64::from(half.record_count());
+                token.last_offset = next_offset - 1;
+            }
+            (half, token)
+        });
+        Resolution::Replace(replacement.collect())
+    }
+
+    /// One record that the target will not take.
+    fn judge_record(
+        &mut self,
+        tp: &TopicPartition,
+        token: &BatchToken,
+        error: ErrorCode,
+    ) -> Resolution<BatchToken> {
+        let reason = token.refused(tp, error, self.words.get(tp).cloned());
+        match self.shared.on_refused_record {
+            OnRefusedRecord::Halt => {
+                self.halt_source(&token.source, reason);
+            }
+            OnRefusedRecord::Abort => {
+                self.halt_source(&token.source, reason);
+                self.shared.abort_on_send_failure();
+            }
+            OnRefusedRecord::SkipAndCount => {
+                events::record_dropped(&token.source.tp, token.first_offset, token.last_offset, tp, error);
+                self.shared.counters.dropped(1);
+                token.source.handle_acked(&token.entries);
+            }
+        }
+        Resolution::Drop
+    }
+
+    /// Nothing more can be written to a target partition: everything that routes to it stands still, and only that.
+    pub(super) fn handle_stopped(&mut self, tp: &TopicPartition, reason: StopReason) {
+        let text = reason.to_string();
+        let mut sources: Vec<Arc<SourcePartition>> = Vec::new();
+        for token in self.state.withdraw(tp, |_| true) {
+            if !sources.iter().any(|source| source.key == token.source.key) {
+                sources.push(Arc::clone(&token.source));
+            }
+        }
+        self.stopped.insert(tp.clone(), text.clone());
+        events::target_partition_stopped(tp, &text);
+        for source in sources {
+            self.halt_source(&source, stopped(&source, tp, &text));
+        }
+    }
+
+    /// Halts a source partition and takes back what of it was not sent yet, in every target partition.
+    pub(super) fn halt_source(&mut self, source: &Arc<SourcePartition>, reason: HaltReason) {
+        self.shared.halt(source, reason);
+        let targets: BTreeSet<TopicPartition> = self.leaders.borrow().keys().cloned().collect();
+        for target in targets {
+            drop(self.state.withdraw(&target, |token| token.source.key == source.key));
+        }
+    }
+}
+
+/// Why a source partition halts that routes to a stopped target partition.
+pub(super) fn stopped(source: &SourcePartition, target: &TopicPartition, reason: &str) -> HaltReason {
+    HaltReason::Unexpected {
+        side: Side::Target,
+        position: source.acked().offset,
+        detail: format!("nothing more is written to {target}: {reason}"),
+    }
+}
+
+// === impl BatchToken ===
+
+impl BatchToken {
+    /// Does the batch hold every offset of its range, so that a record's place tells its offset?
+    fn is_contiguous(&self, batch: &OutgoingBatch) -> bool {
+        self.last_offset - self.first_offset + 1 == i64::from(batch.record_count())
+    }
+
+    fn clone_for_part(&self) -> Self {
+        Self {
+            source: Arc::clone(&self.source),
+            entries: self.entries.clone(),
+            first_offset: self.first_offset,
+            last_offset: self.last_offset,
+            credit: Arc::clone(&self.credit),
+        }
+    }
+
+    fn refused(&self, target: &TopicPartition, code: ErrorCode, detail: Option<String>) -> HaltReason {
+        HaltReason::Refused {
+            first: self.first_offset,
+            last: self.last_offset,
+            target: target.clone(),
+            error: code.to_string(),
+            detail,
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! The target's topics: who leads their partitions, and making them before the first record.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use kafka_client::admin::{self, NewTopic};
+use kafka_client::{ClientError, Cluster};
+use kafka_client_core::backoff::{Backoff, BackoffConfig};
+use kafka_wire::api::metadata::{MetadataResponse, MetadataTopic};
+use kafka_wire::error_code::ErrorCode;
+use kafka_wire::ids::TopicPartition;
+use mirror_core::topic_plan::{
+    PartitionRule, Settings, SourceTopic, TargetCluster, TargetTopic, TopicAction, TopicPlan, TopicToCreate, settings,
+};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use crate::events;
+use crate::producer::Leaders;
+use crate::shared::FlowShared;
+
+/// The batch size a Kafka broker accepts by default (`message.max.bytes` before 2.5), used where the topic's own
+/// setting may not be read.
+const MAX_MESSAGE_BYTES_DEFAULT: usize = 1_000_012;
+
+/// What the router has to know of a target topic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TargetShape {
+    pub(crate) partitions: i32,
+    /// The topic's `max.message.bytes`.
+    pub(crate) batch_bytes_max: usize,
+}
+
+/// Why a topic is not ready on the target.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NotReady {
+    #[error("{0}")]
+    Client(ClientError),
+    #[error("{0}")]
+    Refused(String),
+}
+
+/// The target side of a flow's topics.
+#[derive(Debug)]
+pub(crate) struct TargetTopics {
+    cluster: Arc<Cluster>,
+    wanted: Mutex<BTreeSet<Arc<str>>>,
+    leaders: watch::Sender<Leaders>,
+}
+
+/// A topic of the source as it is asked for on the target.
+pub(crate) struct WantedTopic<'a> {
+    pub(crate) name: &'a Arc<str>,
+    pub(crate) partitions: i32,
+    pub(crate) replication_factor: i16,
+    pub(crate) settings: &'a Settings,
+    pub(crate) rule: PartitionRule,
+}
+
+// === impl TargetTopics ===
+
+impl TargetTopics {
+    pub(crate) fn new(cluster: Arc<Cluster>) -> Arc<Self> {
+        Arc::new(Self { cluster, wanted: Mutex::default(), leaders: watch::Sender::default() })
+    }
+
+    pub(crate) fn leaders(&self) -> watch::Receiver<Leaders> {
+        self.leaders.subscribe()
+    }
+
+    /// Makes the topic exist with enough partitions, and says what the router has to know of it.
+    pub(crate) async fn prepare(&self, wanted: &WantedTopic<'_>) -> Result<TargetShape, NotReady> {
+        let name = wanted.name;
+        let metadata = self.cluster.metadata(Some(vec![Arc::clone(name)])).await.map_err(NotReady::Client)?;
+        let existing = metadata.topics.iter().find(|topic| is_named(topic, name) && topic.error_code.is_ok());
+        let described = match existing {
+            Some(_) => self.describe(name).await?,
+            None => Settings::default(),
+        };
+        let target = existing.map(|topic| TargetTopic {
+            partitions: count(topic.partitions.len()),
+            replication_factor: replication_factor(topic),
+            settings: &described,
+        });
+        let source = SourceTopic {
+            name,
+            partitions: wanted.partitions,
+            replication_factor: wanted.replication_factor,
+            settings: wanted.settings,
+            oldest_record_age_ms: None,
+        };
+        let cluster = TargetCluster {
+            brokers: metadata.brokers.len(),
+            min_insync_replicas: None,
+            known_settings: None,
+        };
+        let plan = TopicPlan::new(&source, target.as_ref(), &cluster, wanted.rule);
+        for finding in &plan.findings {
+            events::topic_finding(name, finding);
+        }
+        let partitions = match plan.action {
+            TopicAction::Nothing => plan.target_partitions,
+            TopicAction::Create(topic) => {
+                self.create(name, topic).await?;
+                plan.target_partitions
+            }
+            TopicAction::Grow { to, .. } => {
+                admin::grow_topic(&self.cluster, name, to).await.map_err(NotReady::Client)?;
+                events::topic_grown(name, to);
+                to
+            }
+            TopicAction::Halt(refusal) => return Err(NotReady::Refused(refusal.to_string())),
+        };
+        let described = if existing.is_some() { described } else { self.describe(name).await? };
+        self.wanted.lock().unwrap_or_else(PoisonError::into_inner).insert(Arc::clone(name));
+        Ok(TargetShape { partitions, batch_bytes_max: batch_bytes_max(&described) })
+    }
+
+    async fn create(&self, name: &Arc<str>, topic: TopicToCreate) -> Result<(), NotReady> {
+        let new_topic = |settings: &Settings| NewTopic {
+            name: Arc::clone(name),
+            partitions: topic.partitions,
+            replication_factor: topic.replication_factor,
+            configs: settings.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
+        };
+        let mut created = admin::create_topic(&self.cluster, &new_topic(&topic.settings)).await;
+        if created.as_ref().is_err_and(|error| error.code() == Some(ErrorCode::INVALID_CONFIG)) {
+            // A target of another era does not know every name; what all of them know matters most.
+            let known = settings::known_to_every_broker();
+            let settings = topic.settings.iter().filter(|(name, _)| known.contains(*name));
+            let settings = settings.map(|(name, value)| (name.clone(), value.clone())).collect();
+            created = admin::create_topic(&self.cluster, &new_topic(&settings)).await;
+        }
+        match created {
+            Ok(()) => events::topic_created(name, topic.partitions, topic.replication_factor),
+            Err(error) if error.code() == Some(ErrorCode::TOPIC_ALREADY_EXISTS) => {}
+            Err(error) => return Err(NotReady::Client(error)),
+        }
+        Ok(())
+    }
+
+    /// The topic's effective settings; empty where we may not read them.
+    async fn describe(&self, name: &Arc<str>) -> Result<Settings, NotReady> {
+        describe_settings(&self.cluster, name).await.map_err(NotReady::Client)
+    }
+
+    /// Keeps the leaders of all prepared topics current: every `period`, at once when somebody says that they are
+    /// out of date, and quickly while a partition has none.
+    pub(crate) async fn watch(self: Arc<Self>, shared: Arc<FlowShared>, period: Duration, backoff: BackoffConfig) {
+        let mut pauses = Backoff::new(backoff, 1);
+        let mut due = Instant::now();
+        loop {
+            tokio::select! {
+                () = sleep_until(due) => {}
+                () = shared.refresh_target.notified() => {}
+            }
+            let topics: Vec<Arc<str>> =
+                self.wanted.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect();
+            let complete = if topics.is_empty() {
+                true
+            } else {
+                match self.cluster.metadata(Some(topics)).await {
+                    Ok(metadata) => self.learn(&metadata),
+                    Err(error) => {
+                        events::metadata_unavailable(self.cluster.alias(), &error);
+                        false
+                    }
+                }
+            };
+            if complete {
+                pauses.reset();
+                due = Instant::now() + period;
+                // A broker that just lost its leadership is told of by many answers at once: one refresh serves all.
+                sleep(Duration::from_millis(20)).await;
+            } else {
+                sleep(pauses.next_delay()).await;
+                due = Instant::now();
+            }
+        }
+    }
+
+    /// Returns whether every partition has a leader.
+    fn learn(&self, metadata: &MetadataResponse) -> bool {
+        let mut complete = true;
+        let mut leaders = BTreeMap::new();
+        for topic in &metadata.topics {
+            let Some(name) = &topic.name else { continue };
+            complete &= topic.error_code.is_ok();
+            for partition in &topic.partitions {
+                if partition.leader_id.0 >= 0 {
+                    let tp = TopicPartition { topic: Arc::clone(name), partition: partition.partition_index };
+                    leaders.insert(tp, partition.leader_id);
+                } else {
+                    complete = false;
+                }
+            }
+        }
+        self.leaders.send_if_modified(|known| {
+            // A partition without a leader keeps its last one: asking there costs an error, forgetting it costs order.
+            let mut merged: BTreeMap<_, _> = (**known).clone();
+            merged.extend(leaders);
+            let modified = merged != **known;
+            *known = Arc::new(merged);
+            modified
+        });
+        complete
+    }
+}
+
+/// A topic's effective settings; empty where they may not be read.
+pub(crate) async fn describe_settings(cluster: &Cluster, name: &Arc<str>) -> Result<Settings, ClientError> {
+    let (mut described, failed) = admin::describe_topics(cluster, std::slice::from_ref(name)).await?;
+    if let Some(code) = failed.get(name) {
+        events::settings_unreadable(cluster.alias(), name, *code);
+    }
+    Ok(described.remove(name).unwrap_or_default().into_iter().collect())
+}
+
+/// Replicas of the topic's partitions, the smallest number if they differ.
+pub(crate) fn replication_factor(topic: &MetadataTopic) -> i16 {
+    let replicas = topic.partitions.iter().map(|partition| partition.replica_nodes.len()).min();
+    i16::try_from(replicas.unwrap_or(0)).unwrap_or(i16::MAX)
+}
+
+/// A number of partitions as Kafka counts them.
+pub(crate) fn count(partitions: usize) -> i32 {
+    i32::try_from(partitions).unwrap_or(i32::MAX)
+}
+
+fn is_named(topic: &MetadataTopic, name: &Arc<str>) -> bool {
+    topic.name.as_ref() == Some(name)
+}
+
+fn batch_bytes_max(settings: &Settings) -> usize {
+    settings
+        .get("max.message.bytes")
+        .and_then(|value| value.parse().ok())
+        .unwrap_or(MAX_MESSAGE_BYTES_DEFAULT)
+}
