@@ -62,6 +62,9 @@ mod schedule;
 mod sequence;
 mod types;
 
+#[cfg(test)]
+mod tests;
+
 pub use types::{
     IN_FLIGHT_PER_PARTITION_MAX, Pending, ProduceBatchSet, ProducerConfig, ProducerEvent, ProducerStateError,
     Resolution, Sent, StopReason,
@@ -407,14 +410,17 @@ impl<T> ProducerState<T> {
     }
 
     fn wake(&mut self, now: Instant) {
-        while let Some((until, slot)) = self.schedule.pop_due(now) {
-            self.partitions[slot.0].wake(until);
+        while let Some(slot) = self.schedule.pop_due(now) {
+            self.partitions[slot.0].wake();
             self.reschedule(slot);
         }
     }
 
+    /// Puts the partition into line and the wait into the clock, as it is now. Call after each change of it.
     fn reschedule(&mut self, slot: Slot) {
-        match self.partitions[slot.0].ready_for(&self.config, self.identity) {
+        let partition = &self.partitions[slot.0];
+        self.schedule.set_wait(slot, partition.waits_until());
+        match partition.ready_for(&self.config, self.identity) {
             Some(node) => self.schedule.push(node, slot),
             None => self.schedule.remove(slot),
         }
@@ -485,12 +491,7 @@ impl<T> ProducerState<T> {
         let tp = self.partitions[slot.0].tp.clone();
         match verdict {
             Verdict::Continue => {}
-            Verdict::Retry {
-                error,
-                attempt,
-                until,
-            } => {
-                self.schedule.wait(until, slot);
+            Verdict::Retry { error, attempt } => {
                 self.events
                     .push_back(ProducerEvent::Retrying { tp, error, attempt });
             }

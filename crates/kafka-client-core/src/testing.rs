@@ -1,5 +1,6 @@
 //! What the tests of several modules share.
 
+use kafka_record::{BatchBuilder, Codec, CodecContexts, OutgoingBatch};
 use std::time::Instant;
 
 /// The instant a test counts from. No test waits: time passes by adding to it.
@@ -9,4 +10,15 @@ use std::time::Instant;
 )]
 pub(crate) fn start() -> Instant {
     Instant::now()
+}
+
+/// A batch with one record per id; equal ids make equal payloads.
+pub(crate) fn batch(ids: &[u32]) -> OutgoingBatch {
+    let mut builder = BatchBuilder::new();
+    for id in ids {
+        builder.push_fields(1_700_000_000_000, None, Some(&id.to_be_bytes()), &[]);
+    }
+    builder
+        .finish(Codec::None, None, &mut CodecContexts::new())
+        .expect("uncompressed records make a batch")
 }

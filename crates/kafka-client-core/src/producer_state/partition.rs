@@ -60,15 +60,8 @@ enum Phase {
 #[derive(Debug)]
 pub(super) enum Verdict<T> {
     Continue,
-    Retry {
-        error: ErrorCode,
-        attempt: u32,
-        until: Instant,
-    },
-    Refused {
-        entry: Entry<T>,
-        error: ErrorCode,
-    },
+    Retry { error: ErrorCode, attempt: u32 },
+    Refused { entry: Entry<T>, error: ErrorCode },
     IdentityNeeded,
     Stopped(StopReason),
 }
@@ -321,7 +314,6 @@ impl<T> Partition<T> {
         Verdict::Retry {
             error,
             attempt: self.failures,
-            until,
         }
     }
 
@@ -386,17 +378,15 @@ impl<T> Partition<T> {
             // The new leader may not know our producer id (an unclean election); see invariant D.
             self.probing = true;
         }
-        if let Phase::Waiting(until) = self.phase
-            && self.failures <= 1
-        {
+        if self.failures <= 1 {
             // The first answer of a leader that moved names no reason to wait once the new one is known.
-            self.wake(until);
+            self.wake();
         }
     }
 
-    /// The wait that ends at `until` is over, if it is the one this partition is in.
-    pub(super) fn wake(&mut self, until: Instant) {
-        if self.phase == Phase::Waiting(until) {
+    /// The wait is over, if there is one.
+    pub(super) fn wake(&mut self) {
+        if let Phase::Waiting(_) = self.phase {
             self.phase = if self.hole.is_some() {
                 Phase::Resolving
             } else {
@@ -488,6 +478,18 @@ impl<T> Partition<T> {
 
     pub(super) fn identity(&self) -> Option<ProducerIdentity> {
         self.identity
+    }
+
+    pub(super) fn waits_until(&self) -> Option<Instant> {
+        match self.phase {
+            Phase::Waiting(until) => Some(until),
+            Phase::Open
+            | Phase::Resolving
+            | Phase::Settling
+            | Phase::AwaitingResolution
+            | Phase::AwaitingIdentity
+            | Phase::Stopped(_) => None,
+        }
     }
 
     pub(super) fn stop_reason(&self) -> Option<StopReason> {

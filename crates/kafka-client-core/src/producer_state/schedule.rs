@@ -19,6 +19,8 @@ pub(super) struct Schedule {
     /// At which broker's queue a partition stands; an entry in another queue is stale.
     standing: Vec<Option<NodeId>>,
     waits: BTreeSet<(Instant, Slot)>,
+    /// What each partition waits for, as it stands in `waits`.
+    waiting: BTreeMap<Slot, Instant>,
 }
 
 // === impl Schedule ===
@@ -70,19 +72,31 @@ impl Schedule {
         self.ready.keys().copied().collect()
     }
 
-    /// `slot` waits until `until`.
-    pub(super) fn wait(&mut self, until: Instant, slot: Slot) {
-        self.waits.insert((until, slot));
+    /// `slot` waits until `until`, and for nothing else; `None`: it does not wait.
+    pub(super) fn set_wait(&mut self, slot: Slot, until: Option<Instant>) {
+        let before = match until {
+            Some(until) => self.waiting.insert(slot, until),
+            None => self.waiting.remove(&slot),
+        };
+        if before == until {
+            return;
+        }
+        if let Some(before) = before {
+            self.waits.remove(&(before, slot));
+        }
+        if let Some(until) = until {
+            self.waits.insert((until, slot));
+        }
     }
 
-    /// A wait that is over by `now`. It may be one that `slot` no longer cares about.
-    pub(super) fn pop_due(&mut self, now: Instant) -> Option<(Instant, Slot)> {
-        let first = *self.waits.first()?;
-        if first.0 > now {
+    /// A partition whose wait is over by `now`; it waits no longer.
+    pub(super) fn pop_due(&mut self, now: Instant) -> Option<Slot> {
+        let &(until, slot) = self.waits.first()?;
+        if until > now {
             return None;
         }
-        self.waits.remove(&first);
-        Some(first)
+        self.set_wait(slot, None);
+        Some(slot)
     }
 
     /// When the first wait is over.
@@ -150,16 +164,21 @@ mod tests {
     }
 
     #[test]
-    fn waits_come_due_in_order() {
+    fn waits_come_due_in_order_and_can_be_changed() {
         let start = testing::start();
-        let later = start + Duration::from_secs(1);
+        let at = |seconds| start + Duration::from_secs(seconds);
         let mut schedule = Schedule::default();
-        schedule.wait(later, Slot(0));
-        schedule.wait(start, Slot(1));
-        assert_eq!(schedule.next_timeout(), Some(start));
-        assert_eq!(schedule.pop_due(start), Some((start, Slot(1))));
+        schedule.set_wait(Slot(0), Some(at(3)));
+        schedule.set_wait(Slot(1), Some(at(1)));
+        schedule.set_wait(Slot(2), Some(at(2)));
+        schedule.set_wait(Slot(2), None);
+        schedule.set_wait(Slot(0), Some(at(4)));
+        assert_eq!(schedule.next_timeout(), Some(at(1)));
         assert_eq!(schedule.pop_due(start), None);
-        assert_eq!(schedule.pop_due(later), Some((later, Slot(0))));
+        assert_eq!(schedule.pop_due(at(3)), Some(Slot(1)));
+        assert_eq!(schedule.pop_due(at(3)), None);
+        assert_eq!(schedule.next_timeout(), Some(at(4)));
+        assert_eq!(schedule.pop_due(at(4)), Some(Slot(0)));
         assert_eq!(schedule.next_timeout(), None);
     }
 }
