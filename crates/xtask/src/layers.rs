@@ -98,7 +98,7 @@ pub(crate) const LAYERS: &[Layer] = &[
         ours: Ours::Only(&["kafka-record"]),
         foreign: Foreign::Only {
             normal: &["bytes", "thiserror"],
-            dev: PURE_DEV,
+            dev: &["proptest", "crc32c"],
         },
     },
     Layer {

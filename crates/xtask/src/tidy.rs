@@ -7,6 +7,7 @@ mod clippy_tables;
 mod crate_roots;
 mod edges;
 mod file_shape;
+mod foreign_decoder;
 mod links;
 mod places;
 mod pure_floors;
@@ -41,6 +42,7 @@ pub(crate) fn run(root: &Path) -> anyhow::Result<()> {
     test_habits::check(&sources, &mut report);
     test_habits::check_other_texts(&tree, &mut report);
     pure_floors::check(&sources, &mut report);
+    foreign_decoder::check(&sources, &mut report);
 
     if report.is_empty() {
         println!(

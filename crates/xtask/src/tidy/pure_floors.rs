@@ -21,10 +21,13 @@ const UNSAFE: Rule = Rule {
 };
 
 /// Files that may contain `unsafe`, each with its reason.
-const UNSAFE_FILES: &[(&str, &str)] = &[];
+const UNSAFE_FILES: &[(&str, &str)] = &[(
+    "crates/kafka-wire/tests/wire/allocation.rs",
+    "an allocator that counts is how a test proves that bytes from a socket never make us allocate",
+)];
 
-/// Crates whose paths must not appear, even behind a re-export.
-const BANNED_CRATES: &[&str] = &["tokio", "tracing", "metrics", "rand", "log"];
+/// Crates whose paths must not appear, even behind a re-export. (Which crates may be dependencies at all: `layers.rs`.)
+const BANNED_CRATES: &[&str] = &["tokio", "tracing", "rand"];
 
 /// Modules of kafka-wire that are about bytes, requests and versions.
 const WIRE_MODULES: &[&str] = &[
@@ -106,16 +109,15 @@ mod tests {
             "use tokio::time;",
             "tracing::info!(\"a\");",
             "let x: u8 = rand::random();",
-            "metrics::counter!(\"a\");",
         ] {
             assert_eq!(found("crates/mirror-router/src/a.rs", bad), 1, "{bad}");
             assert_eq!(found("crates/mirror-runtime/src/a.rs", bad), 0, "{bad}");
         }
         for fine in [
             "fn handle(&mut self, now: Instant) {}",
-            "let metrics = 1; self.log(metrics);",
+            "let tracing = 1; self.rand(tracing);",
             "// tokio::time and Instant::now are for others\nlet a = \"tokio::x\";",
-            "use crate::log::Entry;",
+            "use crate::tracing_free::Entry; let rand = 1;",
         ] {
             assert_eq!(found("crates/mirror-router/src/a.rs", fine), 0, "{fine}");
         }
