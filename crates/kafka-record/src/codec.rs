@@ -1,8 +1,14 @@
 //! The compression codecs of record batches, and the contexts that run them.
 
 mod contexts;
+mod gzip;
+mod lz4;
+mod output;
+mod snappy;
+mod zstd;
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 pub use self::contexts::CodecContexts;
@@ -55,6 +61,16 @@ impl Codec {
                 });
             }
         })
+    }
+
+    /// The compression levels the codec knows, `None` if it has no levels. Bounds are those of Kafka's
+    /// `compression.<codec>.level`; lz4's levels need another encoder than ours.
+    pub fn levels(self) -> Option<RangeInclusive<i32>> {
+        match self {
+            Self::Gzip => Some(1..=9),
+            Self::Zstd => Some(-131_072..=22),
+            Self::None | Self::Snappy | Self::Lz4 => None,
+        }
     }
 
     /// The name in Kafka's `compression.type`.

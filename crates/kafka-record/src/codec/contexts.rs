@@ -1,24 +1,42 @@
 //! Reused codec contexts: one set per worker.
 
+use std::fmt;
+
 use bytes::Bytes;
 
+use super::gzip::Gzip;
+use super::lz4::{self, Lz4};
+use super::output::Output;
+use super::snappy::{self, Snappy};
+use super::zstd::Zstd;
 use crate::{Codec, RecordError};
 
-/// The contexts and buffers of all codecs, reused from batch to batch.
-#[derive(Debug, Default)]
+/// The contexts and buffers of all codecs, reused from batch to batch. Each is made when first needed.
+///
+/// Output buffers belong to the caller and are reused as well: their old contents are overwritten, their memory grows
+/// by doubling as bytes are produced and is kept.
+#[derive(Default)]
 pub struct CodecContexts {
+    gzip: Gzip,
+    snappy: Snappy,
+    lz4: Lz4,
+    zstd: Zstd,
     compressed: Vec<u8>,
 }
 
 // === impl CodecContexts ===
 
 impl CodecContexts {
-    /// Contexts are made when first needed.
+    /// Allocates nothing yet.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Decompresses a batch's payload; `out` is replaced by the result and never grows beyond `cap` bytes.
+    /// Decompresses a payload into `out`, which holds exactly the result afterwards, and nothing after an error.
+    ///
+    /// No more than `cap` bytes are ever produced, whatever the input declares: beyond it the answer is
+    /// `RecordError::DecompressedTooLarge`. An empty payload, as compaction leaves it in an emptied batch, is empty in
+    /// every codec.
     pub fn decompress(
         &mut self,
         codec: Codec,
@@ -26,21 +44,26 @@ impl CodecContexts {
         cap: usize,
         out: &mut Vec<u8>,
     ) -> Result<(), RecordError> {
-        match codec {
-            Codec::None if input.len() > cap => Err(RecordError::DecompressedTooLarge { codec, cap }),
-            Codec::None => {
-                out.clear();
-                out.extend_from_slice(input);
-                Ok(())
+        let done = match codec {
+            Codec::None => store(input, cap, out),
+            Codec::Gzip | Codec::Snappy | Codec::Lz4 | Codec::Zstd if input.is_empty() => {
+                store(input, cap, out)
             }
-            Codec::Gzip | Codec::Snappy | Codec::Lz4 | Codec::Zstd => Err(RecordError::Decompress {
-                codec,
-                reason: "not yet supported",
-            }),
+            Codec::Gzip => self.gzip.decompress(input, cap, out),
+            Codec::Snappy => snappy::decompress(input, cap, out),
+            Codec::Lz4 => lz4::decompress(input, cap, out),
+            Codec::Zstd => self.zstd.decompress(input, cap, out),
+        };
+        if done.is_err() {
+            out.clear();
         }
+        done
     }
 
-    /// Compresses records; `out` is replaced by the result.
+    /// Compresses records into `out`, which holds exactly the result afterwards.
+    ///
+    /// `level` is clamped to `Codec::levels`, and ignored by codecs that have none, so that a level meant for one
+    /// codec cannot fail a batch of another; `None` is the codec's default as in Java (gzip 6, zstd 3).
     pub fn compress(
         &mut self,
         codec: Codec,
@@ -48,17 +71,15 @@ impl CodecContexts {
         input: &[u8],
         out: &mut Vec<u8>,
     ) -> Result<(), RecordError> {
-        let _ = level;
+        let level = codec
+            .levels()
+            .and_then(|levels| Some(level?.clamp(*levels.start(), *levels.end())));
         match codec {
-            Codec::None => {
-                out.clear();
-                out.extend_from_slice(input);
-                Ok(())
-            }
-            Codec::Gzip | Codec::Snappy | Codec::Lz4 | Codec::Zstd => Err(RecordError::Compress {
-                codec,
-                reason: "not yet supported",
-            }),
+            Codec::None => store(input, usize::MAX, out),
+            Codec::Gzip => self.gzip.compress(level, input, out),
+            Codec::Snappy => self.snappy.compress(input, out),
+            Codec::Lz4 => self.lz4.compress(input, out),
+            Codec::Zstd => self.zstd.compress(level, input, out),
         }
     }
 
@@ -75,4 +96,17 @@ impl CodecContexts {
         self.compressed = compressed;
         bytes
     }
+}
+
+impl fmt::Debug for CodecContexts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CodecContexts").finish_non_exhaustive()
+    }
+}
+
+fn store(input: &[u8], cap: usize, out: &mut Vec<u8>) -> Result<(), RecordError> {
+    let mut output = Output::new(Codec::None, out, cap);
+    output.copy(input)?;
+    output.finish();
+    Ok(())
 }
