@@ -1,0 +1,259 @@
+//! Responses about making, changing and describing topics.
+
+use std::sync::Arc;
+
+use kafka_protocol::messages::{
+    CreatePartitionsResponse as GeneratedCreatePartitions, CreateTopicsResponse as GeneratedCreateTopics,
+    DeleteRecordsResponse as GeneratedDeleteRecords, DescribeConfigsResponse as GeneratedDescribeConfigs,
+    TopicName,
+};
+use kafka_protocol::messages::{
+    create_partitions_response, create_topics_response, delete_records_response, describe_configs_response,
+};
+use kafka_wire::api::create_partitions::{
+    CreatePartitionsRequest, CreatePartitionsResponse, CreatePartitionsTopicResult,
+};
+use kafka_wire::api::create_topics::{CreatableTopicResult, CreateTopicsRequest, CreateTopicsResponse};
+use kafka_wire::api::delete_records::{
+    DeleteRecordsPartitionResult, DeleteRecordsRequest, DeleteRecordsResponse, DeleteRecordsTopicResult,
+};
+use kafka_wire::api::describe_configs::{
+    ConfigSource, DescribeConfigsRequest, DescribeConfigsResponse, DescribeConfigsResult, DescribedConfig,
+    ResourceType,
+};
+use kafka_wire::{ErrorCode, TopicId};
+
+use super::{MANY, Visitor, long_name, since, text, topic_id, unknown_tags, uuid, versions};
+
+pub(super) fn visit_create_topics(visitor: &mut impl Visitor) {
+    for version in versions::<CreateTopicsRequest>() {
+        let name = long_name();
+        let id = since(7, version, topic_id(5), TopicId::ZERO);
+        let mut topic = create_topics_response::CreatableTopicResult::default()
+            .with_name(TopicName(text(&name)))
+            .with_topic_id(uuid(id))
+            .with_error_code(40)
+            .with_error_message(Some(text("no such setting")))
+            .with_unknown_tagged_fields(unknown_tags());
+        if version >= 5 {
+            let config = create_topics_response::CreatableTopicConfigs::default()
+                .with_name(text("cleanup.policy"))
+                .with_value(Some(text("compact")))
+                .with_config_source(1)
+                .with_unknown_tagged_fields(unknown_tags());
+            let smallest = create_topics_response::CreatableTopicConfigs::default().with_value(None);
+            topic = topic
+                .with_num_partitions(8)
+                .with_replication_factor(3)
+                .with_topic_config_error_code(29)
+                .with_configs(Some(
+                    std::iter::once(config).chain(vec![smallest; MANY]).collect(),
+                ));
+        }
+        let smallest = create_topics_response::CreatableTopicResult::default()
+            .with_error_message(None)
+            .with_configs(None);
+        // Below v5 there are no configurations to be null.
+        let smallest = if version >= 5 {
+            smallest
+        } else {
+            smallest.with_configs(Some(Vec::new()))
+        };
+        let generated = GeneratedCreateTopics::default()
+            .with_throttle_time_ms(8)
+            .with_topics(std::iter::once(topic).chain(vec![smallest; MANY]).collect());
+
+        let topic = CreatableTopicResult {
+            name: Arc::from(name),
+            topic_id: id,
+            error_code: ErrorCode::INVALID_CONFIG,
+            error_message: Some("no such setting".to_owned()),
+            num_partitions: since(5, version, 8, -1),
+            replication_factor: since(5, version, 3, -1),
+        };
+        let smallest = CreatableTopicResult {
+            name: Arc::from(""),
+            topic_id: TopicId::ZERO,
+            error_code: ErrorCode::NONE,
+            error_message: None,
+            num_partitions: -1,
+            replication_factor: -1,
+        };
+        let expected = CreateTopicsResponse {
+            throttle_time_ms: 8,
+            topics: std::iter::once(topic).chain(vec![smallest; MANY]).collect(),
+        };
+        visitor.case::<CreateTopicsRequest>(version, &generated, &expected);
+    }
+}
+
+pub(super) fn visit_create_partitions(visitor: &mut impl Visitor) {
+    for version in versions::<CreatePartitionsRequest>() {
+        let name = long_name();
+        let result = create_partitions_response::CreatePartitionsTopicResult::default()
+            .with_name(TopicName(text(&name)))
+            .with_error_code(37)
+            .with_error_message(Some(text("it has more")))
+            .with_unknown_tagged_fields(unknown_tags());
+        let smallest =
+            create_partitions_response::CreatePartitionsTopicResult::default().with_error_message(None);
+        let generated = GeneratedCreatePartitions::default()
+            .with_throttle_time_ms(8)
+            .with_results(std::iter::once(result).chain(vec![smallest; MANY]).collect());
+
+        let result = CreatePartitionsTopicResult {
+            name: Arc::from(name),
+            error_code: ErrorCode::INVALID_PARTITIONS,
+            error_message: Some("it has more".to_owned()),
+        };
+        let smallest = CreatePartitionsTopicResult {
+            name: Arc::from(""),
+            error_code: ErrorCode::NONE,
+            error_message: None,
+        };
+        let expected = CreatePartitionsResponse {
+            throttle_time_ms: 8,
+            results: std::iter::once(result).chain(vec![smallest; MANY]).collect(),
+        };
+        visitor.case::<CreatePartitionsRequest>(version, &generated, &expected);
+    }
+}
+
+pub(super) fn visit_describe_configs(visitor: &mut impl Visitor) {
+    for version in versions::<DescribeConfigsRequest>() {
+        let generated = GeneratedDescribeConfigs::default()
+            .with_throttle_time_ms(8)
+            .with_results(generated_results(version))
+            .with_unknown_tagged_fields(unknown_tags());
+        let config = DescribedConfig {
+            name: "max.message.bytes".to_owned(),
+            value: Some("1048588".to_owned()),
+            read_only: false,
+            source: ConfigSource::DEFAULT,
+            is_sensitive: false,
+        };
+        let smallest = DescribedConfig {
+            name: String::new(),
+            value: None,
+            read_only: false,
+            source: ConfigSource(-1),
+            is_sensitive: false,
+        };
+        let result = DescribeConfigsResult {
+            error_code: ErrorCode::NONE,
+            error_message: None,
+            resource_type: ResourceType::TOPIC,
+            name: "orders".to_owned(),
+            configs: std::iter::once(config).chain(vec![smallest; MANY]).collect(),
+        };
+        let refused = DescribeConfigsResult {
+            error_code: ErrorCode::CLUSTER_AUTHORIZATION_FAILED,
+            error_message: Some("not allowed".to_owned()),
+            resource_type: ResourceType::BROKER,
+            name: "1".to_owned(),
+            configs: Vec::new(),
+        };
+        let smallest = DescribeConfigsResult {
+            error_code: ErrorCode::NONE,
+            error_message: None,
+            resource_type: ResourceType(0),
+            name: String::new(),
+            configs: Vec::new(),
+        };
+        let expected = DescribeConfigsResponse {
+            throttle_time_ms: 8,
+            results: [result, refused]
+                .into_iter()
+                .chain(vec![smallest; MANY])
+                .collect(),
+        };
+        visitor.case::<DescribeConfigsRequest>(version, &generated, &expected);
+    }
+}
+
+fn generated_results(version: i16) -> Vec<describe_configs_response::DescribeConfigsResult> {
+    let synonym = describe_configs_response::DescribeConfigsSynonym::default()
+        .with_name(text("message.max.bytes"))
+        .with_value(Some(text("1048588")))
+        .with_source(5)
+        .with_unknown_tagged_fields(unknown_tags());
+    let smallest_synonym = describe_configs_response::DescribeConfigsSynonym::default().with_value(None);
+    let mut config = describe_configs_response::DescribeConfigsResourceResult::default()
+        .with_name(text("max.message.bytes"))
+        .with_value(Some(text("1048588")))
+        .with_config_source(5)
+        .with_synonyms(
+            std::iter::once(synonym)
+                .chain(vec![smallest_synonym; MANY])
+                .collect(),
+        )
+        .with_unknown_tagged_fields(unknown_tags());
+    if version >= 3 {
+        config = config
+            .with_config_type(3)
+            .with_documentation(Some(text("The largest batch.")));
+    }
+    let smallest = describe_configs_response::DescribeConfigsResourceResult::default()
+        .with_value(None)
+        .with_documentation(since(3, version, None, Some(text(""))));
+    let result = describe_configs_response::DescribeConfigsResult::default()
+        .with_error_message(None)
+        .with_resource_type(2)
+        .with_resource_name(text("orders"))
+        .with_configs(std::iter::once(config).chain(vec![smallest; MANY]).collect())
+        .with_unknown_tagged_fields(unknown_tags());
+    let refused = describe_configs_response::DescribeConfigsResult::default()
+        .with_error_code(31)
+        .with_error_message(Some(text("not allowed")))
+        .with_resource_type(4)
+        .with_resource_name(text("1"));
+    let smallest = describe_configs_response::DescribeConfigsResult::default().with_error_message(None);
+    [result, refused]
+        .into_iter()
+        .chain(vec![smallest; MANY])
+        .collect()
+}
+
+pub(super) fn visit_delete_records(visitor: &mut impl Visitor) {
+    for version in versions::<DeleteRecordsRequest>() {
+        let name = long_name();
+        let partition = delete_records_response::DeleteRecordsPartitionResult::default()
+            .with_partition_index(3)
+            .with_low_watermark(99)
+            .with_error_code(44)
+            .with_unknown_tagged_fields(unknown_tags());
+        let smallest = delete_records_response::DeleteRecordsPartitionResult::default();
+        let topic = delete_records_response::DeleteRecordsTopicResult::default()
+            .with_name(TopicName(text(&name)))
+            .with_partitions(std::iter::once(partition).chain(vec![smallest; MANY]).collect())
+            .with_unknown_tagged_fields(unknown_tags());
+        let none = delete_records_response::DeleteRecordsTopicResult::default();
+        let generated = GeneratedDeleteRecords::default()
+            .with_throttle_time_ms(8)
+            .with_topics(std::iter::once(topic).chain(vec![none; MANY]).collect());
+
+        let partition = DeleteRecordsPartitionResult {
+            partition_index: 3,
+            low_watermark: 99,
+            error_code: ErrorCode::POLICY_VIOLATION,
+        };
+        let smallest = DeleteRecordsPartitionResult {
+            partition_index: 0,
+            low_watermark: 0,
+            error_code: ErrorCode::NONE,
+        };
+        let topic = DeleteRecordsTopicResult {
+            name: Arc::from(name),
+            partitions: std::iter::once(partition).chain(vec![smallest; MANY]).collect(),
+        };
+        let none = DeleteRecordsTopicResult {
+            name: Arc::from(""),
+            partitions: Vec::new(),
+        };
+        let expected = DeleteRecordsResponse {
+            throttle_time_ms: 8,
+            topics: std::iter::once(topic).chain(vec![none; MANY]).collect(),
+        };
+        visitor.case::<DeleteRecordsRequest>(version, &generated, &expected);
+    }
+}
