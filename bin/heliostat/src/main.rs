@@ -1,2 +1,22 @@
-//! (skeleton)
-fn main() {}
+//! The command line of heliostat: read what is asked for, do it, exit with the code that scripts know.
+
+#![forbid(unsafe_code)]
+
+mod cli;
+mod environment;
+mod logging;
+mod mirror_maker;
+mod report;
+mod supervise;
+
+use std::process::ExitCode;
+
+use cli::Invocation;
+
+fn main() -> ExitCode {
+    match cli::read(std::env::args_os().collect()) {
+        Ok(Invocation::MirrorMaker(arguments)) => mirror_maker::run(&arguments),
+        Ok(Invocation::Completions(shell)) => cli::completions(shell),
+        Err(answer) => report::command_line(&answer),
+    }
+}

@@ -1,0 +1,137 @@
+//! What was asked for: the name we were started under and the first argument decide.
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{Arg, ArgAction, Command, value_parser};
+use clap_complete::Shell;
+use mirror_config::mirror_maker::FLAGS;
+
+/// One thing to do.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Invocation {
+    /// Mirror, by MirrorMaker 1's command line: these are the arguments behind the command's name.
+    MirrorMaker(Vec<OsString>),
+    /// Print a shell's completion script.
+    Completions(Shell),
+}
+
+const MIRROR_MAKER: &str = "mirror-maker";
+
+/// Names under which Kafka ships MirrorMaker: a link of that name to this binary takes its place.
+const MIRROR_MAKER_SCRIPTS: [&str; 2] = ["kafka-mirror-maker", "kafka-mirror-maker.sh"];
+
+/// Reads the whole command line. The error is what clap has to say, help and version included.
+pub(crate) fn read(arguments: Vec<OsString>) -> Result<Invocation, clap::Error> {
+    let mut rest = arguments.iter();
+    let program = rest.next().map(Path::new).and_then(Path::file_name);
+    if program.is_some_and(|program| MIRROR_MAKER_SCRIPTS.iter().any(|script| program == *script)) {
+        return Ok(Invocation::MirrorMaker(rest.cloned().collect()));
+    }
+    // MirrorMaker's flags follow jopt-simple's rules, which clap does not know; clap only describes them.
+    if rest.next().is_some_and(|first| first == MIRROR_MAKER) {
+        return Ok(Invocation::MirrorMaker(rest.cloned().collect()));
+    }
+    let mut command = command();
+    let matches = command.try_get_matches_from_mut(arguments)?;
+    let shell = matches
+        .subcommand()
+        .and_then(|(_, matches)| matches.get_one("shell"));
+    match shell {
+        Some(&shell) => Ok(Invocation::Completions(shell)),
+        None => Err(command.error(ErrorKind::MissingSubcommand, "a command is missing")),
+    }
+}
+
+/// Prints the script to standard output.
+pub(crate) fn completions(shell: Shell) -> ExitCode {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut command(), "heliostat", &mut script);
+    // Nobody is left to be told when standard output is gone.
+    let _ = std::io::stdout().write_all(&script);
+    ExitCode::SUCCESS
+}
+
+fn command() -> Command {
+    Command::new("heliostat")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("Mirrors Kafka topics from one cluster to another, in MirrorMaker's place")
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommand(mirror_maker_command())
+        .subcommand(completions_command())
+}
+
+fn mirror_maker_command() -> Command {
+    Command::new(MIRROR_MAKER)
+        .about("Mirror with MirrorMaker 1's flags and files, and its exit codes")
+        .disable_help_flag(true)
+        .args(FLAGS.iter().map(|flag| {
+            let argument = Arg::new(flag.name).long(flag.name).help(flag.help);
+            match flag.argument {
+                Some(value) if flag.values.is_empty() => argument.value_name(value),
+                Some(value) => argument.value_name(value).value_parser(flag.values.to_vec()),
+                None => argument.action(ArgAction::SetTrue),
+            }
+        }))
+}
+
+fn completions_command() -> Command {
+    Command::new("completions")
+        .about("Print the completion script of a shell")
+        .arg(
+            Arg::new("shell")
+                .required(true)
+                .value_parser(value_parser!(Shell)),
+        )
+}
+
+#[cfg(test)]
+mod tests {
+    use clap_complete::Shell;
+
+    use super::{Invocation, command, read};
+
+    fn invocation(line: &[&str]) -> Result<Invocation, clap::Error> {
+        read(line.iter().map(Into::into).collect())
+    }
+
+    #[test]
+    fn the_description_for_clap_is_consistent() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn the_name_of_the_program_decides() {
+        for program in ["/opt/kafka/bin/kafka-mirror-maker.sh", "kafka-mirror-maker"] {
+            let asked = invocation(&[program, "--help", "--", "x"]).unwrap();
+            let arguments = ["--help", "--", "x"].map(Into::into).to_vec();
+            assert_eq!(asked, Invocation::MirrorMaker(arguments), "{program}");
+        }
+    }
+
+    #[test]
+    fn the_first_argument_decides() {
+        let asked = invocation(&["heliostat", "mirror-maker", "-include", "--", "a"]).unwrap();
+        let arguments = ["-include", "--", "a"].map(Into::into).to_vec();
+        assert_eq!(asked, Invocation::MirrorMaker(arguments));
+        let asked = invocation(&["heliostat", "completions", "bash"]).unwrap();
+        assert_eq!(asked, Invocation::Completions(Shell::Bash));
+    }
+
+    #[test]
+    fn what_is_no_command_is_an_error() {
+        for line in [
+            &["heliostat"][..],
+            &["heliostat", "mirror"],
+            &["heliostat", "completions", "tcl"],
+            &[],
+        ] {
+            let error = invocation(line).unwrap_err();
+            assert!(error.use_stderr() && error.exit_code() == 2, "{line:?}: {error}");
+        }
+    }
+}
