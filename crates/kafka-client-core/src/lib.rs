@@ -14,6 +14,7 @@
 #![forbid(unsafe_code)]
 
 pub mod backoff;
+pub mod fetch_session;
 pub mod metadata;
 pub mod producer_state;
 pub mod retry;
