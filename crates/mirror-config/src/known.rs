@@ -4,7 +4,7 @@
 //! resolver (both tested). A name in no table is reported with its place, because a typing error in the one line that
 //! matters otherwise looks like a mirror that ignores its file.
 
-mod common;
+mod both_clients;
 mod consumer;
 mod producer;
 mod retired;
@@ -67,8 +67,8 @@ const SECRET: [&str; 9] = [
 /// Every name that one side knows, in the order of the tables.
 pub fn properties_of(side: Side) -> impl Iterator<Item = &'static KnownProperty> {
     let tables = match side {
-        Side::Consumer => [consumer::TABLE, common::TABLE, retired::CONSUMER],
-        Side::Producer => [producer::TABLE, common::TABLE, retired::PRODUCER],
+        Side::Consumer => [consumer::TABLE, both_clients::TABLE, retired::CONSUMER],
+        Side::Producer => [producer::TABLE, both_clients::TABLE, retired::PRODUCER],
     };
     tables.into_iter().flatten()
 }

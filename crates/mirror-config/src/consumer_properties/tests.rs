@@ -115,6 +115,8 @@ fn only_the_first_pause_set_means_a_constant_pause() {
         (source.reconnect_backoff, source.reconnect_backoff_max),
         (Duration::from_secs(3), Duration::from_secs(3))
     );
+    let source = resolved("reconnect.backoff.ms=20").source;
+    assert_eq!(source.reconnect_backoff_max, Duration::from_millis(20));
     let source = resolved("reconnect.backoff.max.ms=3000").source;
     assert_eq!(
         (source.reconnect_backoff, source.reconnect_backoff_max),

@@ -6,7 +6,7 @@ use super::{Side, Treatment, properties_of, review};
 use crate::error::{Findings, NoticeLevel};
 use crate::properties::Properties;
 
-/// One line per name: `consumer` or `producer`, then the name.
+/// One line per name: `consumer` or `producer`, then the name, then its type.
 const JAVA_NAMES: &str = include_str!("java_names.txt");
 
 fn findings(side: Side, text: &str) -> Findings {
@@ -22,20 +22,37 @@ fn warnings(side: Side, text: &str) -> Vec<String> {
     notices.filter(is_warning).map(|notice| notice.text).collect()
 }
 
+/// Side, name and type of every line.
+fn java_names() -> Vec<(Side, &'static str, &'static str)> {
+    let lines = JAVA_NAMES.lines().filter(|line| !line.starts_with('#'));
+    let parsed = lines.map(|line| match line.split(' ').collect::<Vec<_>>()[..] {
+        ["consumer", name, kind] => (Side::Consumer, name, kind),
+        ["producer", name, kind] => (Side::Producer, name, kind),
+        _ => panic!("{line}"),
+    });
+    parsed.collect()
+}
+
 #[test]
 fn every_name_of_the_java_clients_is_known() {
-    let mut checked = 0;
-    for line in JAVA_NAMES.lines().filter(|line| !line.starts_with('#')) {
-        let (side, name) = line.split_once(' ').unwrap();
-        let side = if side == "consumer" {
-            Side::Consumer
-        } else {
-            Side::Producer
-        };
-        assert!(properties_of(side).any(|known| known.name == name), "{line}");
-        checked += 1;
+    let names = java_names();
+    assert!(names.len() > 220, "the list was not read: {}", names.len());
+    for (side, name, _) in names {
+        assert!(
+            properties_of(side).any(|known| known.name == name),
+            "{side:?} {name}"
+        );
     }
-    assert!(checked > 220, "the list was not read: {checked}");
+}
+
+#[test]
+fn what_java_calls_a_password_is_secret_here() {
+    let passwords: BTreeSet<_> = java_names()
+        .into_iter()
+        .filter(|(_, _, kind)| *kind == "PASSWORD")
+        .map(|(_, name, _)| name)
+        .collect();
+    assert_eq!(passwords, BTreeSet::from(super::SECRET));
 }
 
 #[test]

@@ -7,13 +7,13 @@ use proptest::strategy::{Just, Strategy};
 
 use super::{MalformedEscape, Properties};
 
-/// Shows a file as `line key=value` joined by ` | `.
+/// Shows a file as `line key→value` joined by ` | `.
 fn shown(bytes: &[u8]) -> String {
     match Properties::parse("test", bytes) {
         Ok(properties) => {
             let entries = properties.in_file_order().into_iter();
             let shown: Vec<_> = entries
-                .map(|(key, entry)| format!("{} {key}={entry}", entry.line))
+                .map(|(key, entry)| format!("{} {key}→{entry}", entry.line))
                 .collect();
             shown.join(" | ")
         }
@@ -28,76 +28,76 @@ fn check(text: &str, expected: &str) {
 
 #[test]
 fn separators() {
-    check("a=b", "1 a=b");
-    check("a:b", "1 a=b");
-    check("a b", "1 a=b");
-    check("a\tb", "1 a=b");
-    check("a\u{c}b", "1 a=b");
-    check("  a  =  b", "1 a=b");
-    check("a : = b", "1 a== b");
-    check("a == b", "1 a== b");
-    check("a b=c", "1 a=b=c");
-    check("a", "1 a=");
-    check("a=", "1 a=");
-    check("=b", "1 =b");
-    check("a=b c:d=e", "1 a=b c:d=e");
+    check("a=b", "1 a→b");
+    check("a:b", "1 a→b");
+    check("a b", "1 a→b");
+    check("a\tb", "1 a→b");
+    check("a\u{c}b", "1 a→b");
+    check("  a  =  b", "1 a→b");
+    check("a : = b", "1 a→= b");
+    check("a == b", "1 a→= b");
+    check("a b=c", "1 a→b=c");
+    check("a", "1 a→");
+    check("a=", "1 a→");
+    check("=b", "1 →b");
+    check("a=b c:d=e", "1 a→b c:d=e");
 }
 
 #[test]
 fn blanks_at_the_end_belong_to_the_value() {
-    check("group.id=mirrorgroup \t\n", "1 group.id=mirrorgroup \t");
+    check("group.id=mirrorgroup \t\n", "1 group.id→mirrorgroup \t");
 }
 
 #[test]
 fn comments_and_empty_lines() {
     check("", "");
     check("\n\r\n \t\r", "");
-    check("# a=1\n! b=2\n  # c=3\nd=4", "4 d=4");
-    check("a=1 # not a comment", "1 a=1 # not a comment");
-    check("# goes on? \\\na=1", "2 a=1");
+    check("# a=1\n! b=2\n  # c=3\nd=4", "4 d→4");
+    check("a=1 # not a comment", "1 a→1 # not a comment");
+    check("# goes on? \\\na=1", "2 a→1");
     check("#only", "");
 }
 
 #[test]
 fn line_ends() {
-    check("a=1\nb=2", "1 a=1 | 2 b=2");
-    check("a=1\r\nb=2\r\n", "1 a=1 | 2 b=2");
-    check("a=1\rb=2", "1 a=1 | 2 b=2");
-    check("a=1\n\r\n\rb=2", "1 a=1 | 4 b=2");
+    check("a=1\nb=2", "1 a→1 | 2 b→2");
+    check("a=1\r\nb=2\r\n", "1 a→1 | 2 b→2");
+    check("a=1\rb=2", "1 a→1 | 2 b→2");
+    check("a=1\n\r\n\rb=2", "1 a→1 | 4 b→2");
 }
 
 #[test]
 fn continuations() {
-    check("a=1,\\\n   2,\\\r\n\t3\nb=4", "1 a=1,2,3 | 4 b=4");
-    check("a=1\\\\\nb=2", "1 a=1\\ | 2 b=2");
-    check("a=1\\\\\\\nb=2", "1 a=1\\b=2");
-    check("a=1\\\n\nb=2", "1 a=1 | 3 b=2");
-    check("a=1\\\n#2", "1 a=1#2");
-    check("a\\\nb=2", "1 ab=2");
-    check("a=1\\", "1 a=1");
-    check("a=1\\\n", "1 a=1");
-    check("\\\n#a\nb=1", "3 b=1");
-    check("\\\n", "1 =");
+    check("a=1,\\\n   2,\\\r\n\t3\nb=4", "1 a→1,2,3 | 4 b→4");
+    check("a=1\\\\\nb=2", "1 a→1\\ | 2 b→2");
+    check("a=1\\\\\\\nb=2", "1 a→1\\b=2");
+    check("a=1\\\n\nb=2", "1 a→1 | 3 b→2");
+    check("a=1\\\n#2", "1 a→1#2");
+    check("a\\\nb=2", "1 ab→2");
+    check("a=1\\", "1 a→1");
+    check("a=1\\\n", "1 a→1");
+    check("\\\n#a\nb=1", "3 b→1");
+    check("\\\n", "1 →");
     check("\\\r\n", "");
 }
 
 #[test]
 fn escapes() {
-    check("a\\=b\\:c\\ d=e", "1 a=b:c d=e");
-    check("a=\\t\\n\\r\\f\\q\\\\", "1 a=\t\n\r\u{c}q\\");
-    check("\\#a=\\!b", "1 #a=!b");
-    check("a=C:\\Kafka", "1 a=C:Kafka");
-    check("a=\\u00e9\\u20AC", "1 a=\u{e9}\u{20ac}");
-    check("a=\\ud83d\\ude00", "1 a=\u{1f600}");
-    check("\\u0061=\\u003db", "1 a==b");
-    check("a=\\ud83dx", "1 a=\u{fffd}x");
-    check("a=\\\\u12", "1 a=\\u12");
+    check("a\\=b\\:c\\ d=e", "1 a=b:c d→e");
+    check("a=\\t\\n\\r\\f\\q\\\\", "1 a→\t\n\r\u{c}q\\");
+    check("\\#a=\\!b", "1 #a→!b");
+    check("a=C:\\Kafka", "1 a→C:Kafka");
+    check("a=\\u00e9\\u20AC", "1 a→\u{e9}\u{20ac}");
+    check("a=\\ud83d\\ude00", "1 a→\u{1f600}");
+    check("\\u0061=\\u003db", "1 a→=b");
+    check("a=\\ud83dx", "1 a→\u{fffd}x");
+    check("a=\\\\u12", "1 a→\\u12");
 }
 
 #[test]
 fn bytes_are_latin_1() {
-    assert_eq!(shown(b"a=\xe9\xff"), "1 a=\u{e9}\u{ff}");
-    check("a=é", "1 a=\u{c3}\u{a9}");
+    assert_eq!(shown(b"a=\xe9\xff"), "1 a→\u{e9}\u{ff}");
+    check("a=é", "1 a→\u{c3}\u{a9}");
 }
 
 #[test]
@@ -110,7 +110,7 @@ fn an_incomplete_unicode_escape_names_its_line() {
 
 #[test]
 fn the_last_of_two_wins() {
-    check("a=1\nb=2\na=3", "2 b=2 | 3 a=3");
+    check("a=1\nb=2\na=3", "2 b→2 | 3 a→3");
 }
 
 /// Writes a key or value so that every character that means something is escaped.
