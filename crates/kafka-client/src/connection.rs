@@ -11,7 +11,7 @@ use kafka_wire::api::api_versions::ApiVersionsRequest;
 use kafka_wire::error_code::ErrorCode;
 use kafka_wire::frame::encode_frame;
 use kafka_wire::request::Request;
-use kafka_wire::version::BrokerVersions;
+use kafka_wire::version::{BrokerVersions, VersionRange};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
@@ -42,6 +42,8 @@ pub struct CallOptions {
     pub timeout: Duration,
     /// An answer of up to this size, in bytes, was budgeted for and may be received into one allocation.
     pub expected_bytes: usize,
+    /// The newest version the caller can use, whatever the broker offers.
+    pub version_max: i16,
 }
 
 /// An open connection whose broker's versions are known. Dropping it closes the socket.
@@ -68,6 +70,14 @@ struct Link {
     reader: OwnedTask,
 }
 
+// === impl CallOptions ===
+
+impl Default for CallOptions {
+    fn default() -> Self {
+        Self { timeout: Duration::from_secs(30), expected_bytes: 0, version_max: i16::MAX }
+    }
+}
+
 // === impl Connection ===
 
 impl Connection {
@@ -92,7 +102,7 @@ impl Connection {
     ) -> Result<(Link, BrokerVersions), ClientError> {
         let stream = transport::connect(address, settings.connect_timeout).await?;
         let link = Link::start(address, stream, settings.response_bytes_max);
-        let options = CallOptions { timeout: settings.request_timeout, expected_bytes: 0 };
+        let options = CallOptions { timeout: settings.request_timeout, ..CallOptions::default() };
         let mut version = newest;
         loop {
             let request = ApiVersionsRequest {
@@ -132,7 +142,12 @@ impl Connection {
     /// # Errors
     /// [`ClientError::Unsupported`] if the broker and we share none.
     pub fn version_of<R: Request>(&self) -> Result<i16, ClientError> {
-        self.versions.negotiate(R::API, R::VERSIONS).map_err(|error| ClientError::Unsupported {
+        self.version_up_to::<R>(i16::MAX)
+    }
+
+    fn version_up_to<R: Request>(&self, version_max: i16) -> Result<i16, ClientError> {
+        let ours = VersionRange::new(R::VERSIONS.min, R::VERSIONS.max.min(version_max));
+        self.versions.negotiate(R::API, ours).map_err(|error| ClientError::Unsupported {
             address: self.address.clone(),
             api: R::API,
             reason: error.to_string(),
@@ -141,7 +156,7 @@ impl Connection {
 
     /// The options a plain call uses.
     pub fn default_options(&self) -> CallOptions {
-        CallOptions { timeout: self.settings.request_timeout, expected_bytes: 0 }
+        CallOptions { timeout: self.settings.request_timeout, ..CallOptions::default() }
     }
 
     /// Sends a request and waits for its answer.
@@ -155,7 +170,7 @@ impl Connection {
         request: &R,
         options: CallOptions,
     ) -> Result<InFlight<R>, ClientError> {
-        let version = self.version_of::<R>()?;
+        let version = self.version_up_to::<R>(options.version_max)?;
         self.link.start_call(&self.address, request, version, &self.settings.client_id, options).await
     }
 

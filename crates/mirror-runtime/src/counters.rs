@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use mirror_router::{Answer, DropCounts};
+use mirror_router::{Answer, Entry};
 
 /// Totals of one flow since its start.
 #[derive(Debug, Default)]
@@ -47,8 +47,10 @@ impl Counters {
         add(&self.dropped_records, records);
     }
 
-    pub(crate) fn routed(&self, dropped: &DropCounts) {
-        add(&self.filtered_offsets, dropped.total());
+    pub(crate) fn routed(&self, entry: &Entry) {
+        let dropped = entry.dropped;
+        let filtered = [dropped.control, dropped.aborted, dropped.already_mirrored];
+        add(&self.filtered_offsets, filtered.into_iter().map(u64::from).sum());
     }
 
     pub(crate) fn answered(&self, answer: Answer) {

@@ -53,6 +53,13 @@ pub(crate) fn record_dropped(
     );
 }
 
+pub(crate) fn record_too_large_dropped(source: &TopicPartition, offset: i64, size: usize, limit: usize) {
+    error!(
+        topic = %source.topic, partition = source.partition, offset, size, limit,
+        "record LOST: it is larger than the target accepts and --abort.on.send.failure is false"
+    );
+}
+
 pub(crate) fn produce_retried(target: &TopicPartition, code: ErrorCode, attempt: u32) {
     // The first attempts belong to every leader election; an operator wants to hear of the ones that go on.
     if attempt >= 5 && attempt.is_power_of_two() {

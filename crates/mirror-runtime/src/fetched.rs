@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use kafka_client_core::retry::{FetchDisposition, classify_fetch};
-use kafka_record::fetched_position;
+use kafka_record::{FetchedPosition, fetched_position};
 use kafka_wire::api::fetch::{AbortedTransaction, FetchedPartition};
 use kafka_wire::error_code::ErrorCode;
 use mirror_router::RouteError;
@@ -119,10 +119,10 @@ pub(crate) fn judge(
     }
     let corrupt = |detail: String| TroubleKind::Corrupt { offset: cursor.offset, detail };
     match fetched_position(&fetched.records).map_err(|error| corrupt(error.to_string()))? {
-        Some((next_offset, _)) if next_offset <= cursor.offset => {
+        Some(FetchedPosition { next_offset, .. }) if next_offset <= cursor.offset => {
             Err(corrupt(format!("the answer ends at offset {next_offset}, before what was asked for")))
         }
-        Some((next_offset, leader_epoch)) => {
+        Some(FetchedPosition { next_offset, leader_epoch }) => {
             held.bytes_max = settings.partition_bytes_max;
             partition.set_cursor(FetchCursor { offset: next_offset, last_fetched_epoch: leader_epoch });
             Ok(Some(ArrivedBytes {

@@ -183,7 +183,7 @@ impl Fetcher {
                     };
                     self.hand_on(arrived, troubles).await;
                 }
-                () = memory.wait_until(|memory| self.may_fetch(memory)), if idle && !self.held.is_empty() => {}
+                () = memory.wait_until(|memory| may_fetch(&self.held, memory)), if idle && !self.held.is_empty() => {}
             }
         };
         if let Some(Outstanding { reservation, .. }) = outstanding {
@@ -212,7 +212,7 @@ impl Fetcher {
                 memory.allowance(partition.key) > 0
             };
             if !allowed || held.assignment.chunks.capacity() == 0 {
-                self.session.remove(tp);
+                self.session.pause(tp);
                 paused += 1;
                 continue;
             }
@@ -245,6 +245,7 @@ impl Fetcher {
         let options = CallOptions {
             timeout: self.settings.request_timeout + wait_max,
             expected_bytes: usize::try_from(reservation.bytes()).unwrap_or(usize::MAX),
+            ..CallOptions::default()
         };
         match connection.start(&request, options).await {
             Ok(in_flight) => Ok(Some(Outstanding { in_flight, reservation })),
@@ -265,16 +266,6 @@ impl Fetcher {
             Some(reservation) => Some((reservation, false)),
             None => memory.reserve_lane().map(|reservation| (reservation, true)),
         }
-    }
-
-    /// Could [`Self::begin`] send something now?
-    fn may_fetch(&self, memory: &Memory) -> bool {
-        let room = |held: &&Held| held.assignment.chunks.capacity() > 0;
-        let key = |held: &Held| held.assignment.partition.key;
-        let enough = FETCH_BYTES_MIN.min(memory.share());
-        self.held.values().filter(room).any(|held| memory.allowance(key(held)) >= enough)
-            || (self.held.values().filter(room).any(|held| memory.held_by(key(held)) == 0)
-                && memory.lane_is_free())
     }
 
     /// Moves the cursors by what an answer holds and turns its reservation into credit.
@@ -361,6 +352,15 @@ impl Fetcher {
             }
         }
     }
+}
+
+/// Could [`Fetcher::begin`] send something now?
+fn may_fetch(held: &BTreeMap<TopicPartition, Held>, memory: &Memory) -> bool {
+    let room = |held: &&Held| held.assignment.chunks.capacity() > 0;
+    let key = |held: &Held| held.assignment.partition.key;
+    let enough = FETCH_BYTES_MIN.min(memory.share());
+    held.values().filter(room).any(|held| memory.allowance(key(held)) >= enough)
+        || (held.values().filter(room).any(|held| memory.held_by(key(held)) == 0) && memory.lane_is_free())
 }
 
 /// The answer of the outstanding request; never ready without one. Cancel safe.

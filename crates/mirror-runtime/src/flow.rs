@@ -320,6 +320,7 @@ fn producer_settings(config: &Config) -> ProducerSettings {
         idempotent: produce.idempotent,
         in_flight_per_partition: produce.in_flight_per_partition,
         request_bytes_max: produce.request_bytes_max,
+        decompressed_bytes_max: config.memory.decompressed_batch_bytes_max,
         timeout: produce.timeout,
         // The broker's own time-out comes first, so that its answer is heard.
         request_timeout: target.request_timeout.max(produce.timeout + Duration::from_secs(5)),

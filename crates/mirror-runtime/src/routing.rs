@@ -5,13 +5,16 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use kafka_record::batch::{Batch, Batches};
-use kafka_record::{CodecContexts, RecordError};
+use kafka_record::{Batch, Batches};
 use kafka_wire::ids::TopicPartition;
-use mirror_router::{PartitionRouter, RouteError, Routed, RouterConfig};
+use mirror_config::OnRefusedRecord;
+use mirror_router::{
+    AbortedTransactions, PartitionRouter, RouteError, Routed, RoutedBatch, RouterConfig, Workbench,
+};
 use tokio::sync::{mpsc, watch};
 use tokio::task::yield_now;
 
+use crate::events;
 use crate::fetched::{Chunk, Trouble, TroubleKind};
 use crate::shared::FlowShared;
 use crate::partition::SourcePartition;
@@ -20,9 +23,9 @@ use crate::producer::{BatchToken, TargetBatch};
 /// Answers' worth of bytes that may wait for one router; the byte budget is the real bound.
 pub(crate) const CHUNKS: usize = 16;
 
-/// Codec contexts that routing tasks share: as many as ever ran at once, reused for their buffers.
+/// Codec contexts and scratch memory that routing tasks share: as many as ever ran at once.
 #[derive(Debug, Default)]
-pub(crate) struct CodecPool(Mutex<Vec<CodecContexts>>);
+pub(crate) struct Workbenches(Mutex<Vec<Workbench>>);
 
 /// The task of one source partition.
 pub(crate) struct Routing {
@@ -102,8 +105,12 @@ impl Routing {
     }
 
     async fn route_chunk(&mut self, chunk: Chunk) -> Result<(), Unrouted> {
-        let aborted: Vec<_> =
-            chunk.aborted.iter().map(|aborted| (aborted.producer_id, aborted.first_offset)).collect();
+        if chunk.from != self.router.position() {
+            // Fetched before the fetcher was told to go back to bytes that could not be routed; they come again.
+            return Ok(());
+        }
+        let listed = chunk.aborted.iter().map(|aborted| (aborted.producer_id, aborted.first_offset));
+        let mut aborted = AbortedTransactions::listed(listed);
         for batch in Batches::new(chunk.records.clone()) {
             if self.partition.is_halted() {
                 return Err(Unrouted::Halted);
@@ -112,8 +119,15 @@ impl Routing {
                 return Err(Unrouted::Draining);
             }
             self.wait_for_room(&chunk).await;
-            self.route_batch(batch, &aborted).map_err(Unrouted::Bad)?;
+            let routed = match batch {
+                Ok(batch) => self.route_batch(&batch, &mut aborted),
+                Err(cause) => Err(RouteError::Corrupt { offset: self.router.position(), cause }),
+            };
             self.emit().await?;
+            if let Err(error) = routed {
+                self.report(&error).await;
+                return Ok(()); // the flow halts the partition, or lets these bytes be fetched again
+            }
             yield_now().await;
         }
         Ok(())
@@ -121,20 +135,30 @@ impl Routing {
 
     fn route_batch(
         &mut self,
-        batch: Result<Batch, RecordError>,
-        aborted: &[(i64, i64)],
+        batch: &Batch,
+        aborted: &mut AbortedTransactions,
     ) -> Result<(), RouteError> {
-        let pool = &self.shared.codecs;
-        let mut codecs = pool.take();
-        let result = self.router.route(batch, aborted, &mut codecs, &mut self.routed);
-        pool.put(codecs);
+        let mut bench = self.shared.workbenches.take();
+        let result = loop {
+            match self.router.route(batch.clone(), aborted, &mut bench, &mut self.routed) {
+                Err(RouteError::RecordTooLarge { offset, size, limit })
+                    if self.shared.on_refused_record == OnRefusedRecord::SkipAndCount =>
+                {
+                    events::record_too_large_dropped(&self.partition.tp, offset, size, limit);
+                    self.shared.counters.dropped(1);
+                    self.router.skip_record(offset);
+                }
+                result => break result,
+            }
+        };
+        self.shared.workbenches.put(bench);
         result
     }
 
     fn flush(&mut self) -> Result<(), RouteError> {
-        let mut codecs = self.shared.codecs.take();
-        let result = self.router.flush(&mut codecs, &mut self.routed);
-        self.shared.codecs.put(codecs);
+        let mut bench = self.shared.workbenches.take();
+        let result = self.router.flush(&mut bench, &mut self.routed);
+        self.shared.workbenches.put(bench);
         result
     }
 
@@ -156,26 +180,15 @@ impl Routing {
         let mut outcome = Ok(());
         for routed in self.routed.drain(..) {
             match routed {
-                Routed::Entry { entry, next_offset, leader_epoch, dropped } => {
-                    self.shared.counters.routed(&dropped);
-                    self.partition.handle_routed(entry, next_offset, leader_epoch);
+                Routed::Entry(entry) => {
+                    self.shared.counters.routed(&entry);
+                    self.partition.handle_routed(entry.entry, entry.next_offset, entry.leader_epoch);
                 }
-                Routed::Batch { target_partition, batch, entries, first_source_offset, last_source_offset, answer } => {
-                    self.shared.counters.answered(answer);
-                    self.partition.handle_sent(&entries);
-                    let bytes = u64::try_from(batch.size()).unwrap_or(u64::MAX);
-                    let token = BatchToken {
-                        source: Arc::clone(&self.partition),
-                        entries,
-                        first_offset: first_source_offset,
-                        last_offset: last_source_offset,
-                        credit: Arc::new(self.shared.memory.charge(self.partition.key, bytes)),
-                    };
-                    let target = TopicPartition {
-                        topic: Arc::clone(&self.partition.target_topic),
-                        partition: target_partition,
-                    };
-                    if self.producer.send(TargetBatch { target, batch, token }).await.is_err() {
+                Routed::Batch(routed) => {
+                    self.shared.counters.answered(routed.answer);
+                    self.partition.handle_sent(&routed.entries);
+                    let target_batch = target_batch(&self.shared, &self.partition, routed);
+                    if self.producer.send(target_batch).await.is_err() {
                         outcome = Err(Unrouted::ProducerGone);
                         break;
                     }
@@ -193,14 +206,33 @@ impl Routing {
     }
 }
 
-// === impl CodecPool ===
+/// A routed batch with what it stands for, charged to its partition.
+fn target_batch(shared: &FlowShared, partition: &Arc<SourcePartition>, routed: RoutedBatch) -> TargetBatch {
+    let bytes = u64::try_from(routed.batch.size()).unwrap_or(u64::MAX);
+    TargetBatch {
+        target: TopicPartition {
+            topic: Arc::clone(&partition.target_topic),
+            partition: routed.target_partition,
+        },
+        batch: routed.batch,
+        token: BatchToken {
+            source: Arc::clone(partition),
+            entries: routed.entries,
+            first_offset: routed.first_source_offset,
+            last_offset: routed.last_source_offset,
+            credit: Arc::new(shared.memory.charge(partition.key, bytes)),
+        },
+    }
+}
 
-impl CodecPool {
-    fn take(&self) -> CodecContexts {
+// === impl Workbenches ===
+
+impl Workbenches {
+    fn take(&self) -> Workbench {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
     }
 
-    fn put(&self, contexts: CodecContexts) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(contexts);
+    fn put(&self, bench: Workbench) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(bench);
     }
 }

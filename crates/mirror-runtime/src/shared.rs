@@ -10,13 +10,13 @@ use crate::counters::Counters;
 use crate::events;
 use crate::memory::Memory;
 use crate::partition::SourcePartition;
-use crate::routing::CodecPool;
+use crate::routing::Workbenches;
 
 /// The common ground of a flow's tasks.
 #[derive(Debug)]
 pub(crate) struct FlowShared {
     pub(crate) memory: Arc<Memory>,
-    pub(crate) codecs: CodecPool,
+    pub(crate) workbenches: Workbenches,
     pub(crate) counters: Counters,
     pub(crate) on_refused_record: OnRefusedRecord,
     /// The target's metadata is out of date.
@@ -31,7 +31,7 @@ impl FlowShared {
     pub(crate) fn new(memory: Arc<Memory>, on_refused_record: OnRefusedRecord) -> Arc<Self> {
         Arc::new(Self {
             memory,
-            codecs: CodecPool::default(),
+            workbenches: Workbenches::default(),
             counters: Counters::default(),
             on_refused_record,
             refresh_target: Notify::new(),

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use kafka_client::group::CommittedOffset;
 use kafka_wire::api::metadata::{MetadataResponse, MetadataTopic};
-use kafka_wire::ids::{TopicId, TopicPartition};
-use mirror_config::{NullKeys, Partitioning};
+use kafka_wire::ids::TopicPartition;
+use mirror_config::{IsolationLevel, NullKeys, Partitioning};
 use mirror_core::halt::HaltReason;
 use mirror_core::topic_plan::PartitionRule;
-use mirror_router::RouterConfig;
+use mirror_router::{Isolation, RouterConfig};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -215,7 +215,7 @@ impl Flow {
     fn router_config(&self, target: TargetShape) -> RouterConfig {
         let flow = &self.config.flow;
         RouterConfig {
-            mode: match flow.partitioning {
+            partitioning: match flow.partitioning {
                 Partitioning::Preserve => mirror_router::Partitioning::Preserve,
                 Partitioning::ByKey => {
                     mirror_router::Partitioning::ByKey { target_partitions: target.partitions }
@@ -228,6 +228,11 @@ impl Flow {
             target_codec: flow.compression.map(|compression| compression.codec),
             target_level: flow.compression.and_then(|compression| compression.level),
             max_batch_bytes: target.batch_bytes_max,
+            isolation: match flow.isolation {
+                IsolationLevel::ReadCommitted => Isolation::ReadCommitted,
+                IsolationLevel::ReadUncommitted => Isolation::ReadUncommitted,
+            },
+            decompressed_cap: self.config.memory.decompressed_batch_bytes_max,
             ..RouterConfig::default()
         }
     }

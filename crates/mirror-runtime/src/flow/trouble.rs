@@ -78,12 +78,12 @@ impl Flow {
 
     fn judge_unroutable(&mut self, partition: &Arc<SourcePartition>, offset: i64, error: RouteError) {
         let reason = match error {
-            RouteError::Corrupt { offset: batch, detail } => {
+            RouteError::Corrupt { offset: batch, cause } => {
                 if !self.is_second_look(partition, offset) {
                     self.refetch(partition, offset);
                     return;
                 }
-                HaltReason::Corrupt { offset: batch, detail }
+                HaltReason::Corrupt { offset: batch, detail: cause.to_string() }
             }
             RouteError::UnsupportedFormat { offset, magic } => HaltReason::UnsupportedFormat { offset, magic },
             RouteError::DecompressedTooLarge { offset, limit } => {
@@ -92,6 +92,11 @@ impl Flow {
             RouteError::RecordTooLarge { offset, size, limit } => {
                 HaltReason::RecordTooLarge { offset, size, limit }
             }
+            error @ (RouteError::Encode { .. } | RouteError::Broken) => HaltReason::Unexpected {
+                side: Side::Target,
+                position: partition.acked().offset,
+                detail: format!("the records could not be made into a batch: {error}"),
+            },
         };
         let too_large = matches!(reason, HaltReason::RecordTooLarge { .. });
         self.shared.halt(partition, reason);

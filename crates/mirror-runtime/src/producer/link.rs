@@ -18,6 +18,9 @@ use tokio::time::{Instant, sleep, sleep_until};
 /// distance. More would only move waiting from our queues into the broker's.
 pub(crate) const REQUESTS_IN_FLIGHT_MAX: usize = 6;
 
+/// From version 13 on topics are named by id (KIP-516), which the producer does not follow.
+const PRODUCE_VERSION_MAX: i16 = 12;
+
 /// What a link tells the producer.
 #[derive(Debug)]
 pub(crate) enum LinkEvent {
@@ -82,7 +85,8 @@ impl Link {
     ) -> Option<ClientError> {
         let mut in_flight: VecDeque<(u64, InFlight<ProduceRequest>)> = VecDeque::new();
         let mut muted_until = Instant::now();
-        let options = CallOptions { timeout: self.timeout, ..connection.default_options() };
+        let options =
+            CallOptions { timeout: self.timeout, version_max: PRODUCE_VERSION_MAX, ..CallOptions::default() };
         loop {
             let muted = !in_flight.is_empty() && muted_until > Instant::now();
             tokio::select! {

@@ -14,8 +14,7 @@ use std::time::Duration;
 use kafka_client::{ClientError, Cluster, admin};
 use kafka_client_core::backoff::{Backoff, BackoffConfig};
 use kafka_client_core::producer_state::{ProduceBatchSet, ProducerConfig, ProducerEvent, ProducerState};
-use kafka_record::CodecContexts;
-use kafka_record::outgoing::OutgoingBatch;
+use kafka_record::{CodecContexts, OutgoingBatch};
 use kafka_wire::api::produce::{ProducePartition, ProduceRequest, ProduceResponse, ProduceTopic};
 use kafka_wire::ids::{NodeId, ProducerIdentity, TopicId, TopicPartition};
 use tokio::sync::{mpsc, watch};
@@ -79,6 +78,8 @@ pub(crate) struct ProducerSettings {
     pub(crate) idempotent: bool,
     pub(crate) in_flight_per_partition: usize,
     pub(crate) request_bytes_max: usize,
+    /// What a refused batch may decompress to when it is split.
+    pub(crate) decompressed_bytes_max: usize,
     /// How long the target may wait for its replicas.
     pub(crate) timeout: Duration,
     /// How long an answer may take in all.
@@ -138,7 +139,7 @@ impl Producer {
         self.apply_leaders();
         let mut open = true;
         while open || !self.state.is_idle() {
-            let wake = self.state.next_timeout(Instant::now().into_std());
+            let wake = self.state.next_timeout();
             tokio::select! {
                 biased;
                 event = self.events.1.recv() => {
@@ -185,7 +186,7 @@ impl Producer {
             self.halt_source(&token.source, reason);
             return;
         }
-        self.state.enqueue(target, batch, token);
+        self.state.enqueue(&target, batch, token);
     }
 
     /// Handles what happened, then sends what may be sent, until neither makes the other possible.
@@ -242,8 +243,9 @@ impl Producer {
         let now = Instant::now().into_std();
         self.shared.counters.throttled(answer.throttle_time_ms);
         for topic in &answer.topics {
+            let Some(name) = &topic.topic else { continue }; // only versions with topic ids leave the name out
             for partition in &topic.partitions {
-                let tp = TopicPartition { topic: topic.topic.clone(), partition: partition.partition };
+                let tp = TopicPartition { topic: Arc::clone(name), partition: partition.partition };
                 if let Some(words) = &partition.error_message {
                     self.words.insert(tp.clone(), words.clone());
                 }

@@ -8,12 +8,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use kafka_client_core::producer_state::{Resolution, StopReason};
-use kafka_record::outgoing::OutgoingBatch;
+use kafka_record::OutgoingBatch;
 use kafka_wire::error_code::ErrorCode;
 use kafka_wire::ids::TopicPartition;
 use mirror_config::OnRefusedRecord;
 use mirror_core::halt::{HaltReason, Side};
-use mirror_router::split_in_two;
+use mirror_router::split_oversized;
 
 use super::{BatchToken, Producer};
 use crate::events;
@@ -42,7 +42,7 @@ impl Producer {
         }
     }
 
-    /// Two halves in place of a refused batch of several records.
+    /// Smaller batches in place of a refused batch of several records.
     fn split_refused(
         &mut self,
         tp: &TopicPartition,
@@ -50,8 +50,11 @@ impl Producer {
         token: &BatchToken,
         error: ErrorCode,
     ) -> Resolution<BatchToken> {
-        let halves = match split_in_two(batch, &mut self.codecs) {
-            Ok((first, second)) => [first, second],
+        // Anything smaller than it is now: two halves, unless compression makes a half larger than the whole.
+        let smaller = batch.size().saturating_sub(1);
+        let halves = split_oversized(batch, None, smaller, self.settings.decompressed_bytes_max, &mut self.codecs);
+        let halves = match halves {
+            Ok(halves) => halves,
             Err(problem) => {
                 let detail = format!("the batch cannot be split: {problem}");
                 self.halt_source(&token.source, token.refused(tp, error, Some(detail)));
@@ -59,7 +62,9 @@ impl Producer {
             }
         };
         events::refused_batch_split(tp, &token.source.tp, batch.record_count(), error);
-        token.source.handle_sent(&token.entries); // one batch more to wait for
+        for _ in 1..halves.len() {
+            token.source.handle_sent(&token.entries); // one batch more to wait for
+        }
         let contiguous = token.is_contiguous(batch);
         let mut next_offset = token.first_offset;
         let replacement = halves.into_iter().map(|half| {
