@@ -87,6 +87,7 @@ pub(crate) const LAYERS: &[Layer] = &[
                 "flate2",
                 "lz4_flex",
                 "snap",
+                "twox-hash",
                 "zstd",
             ],
             dev: PURE_DEV,
