@@ -18,7 +18,7 @@
 //!                             flush() ─► RoutedBatch*        (no more data waits, or the caller's linger is over)
 //! ```
 //!
-//! Invariants, each checked by the property test in `tests/routing.rs`:
+//! Invariants, each checked by the property test in `tests/routing`:
 //! - (A) every visible record leaves exactly once: key, value, headers and timestamp as readers of the source see them;
 //! - (B) first in, first out for each pair of source and target partition, across all answers (traps.md 17);
 //! - (C) a record's target partition depends on the mode, its key and the source partition's number only (and, for
@@ -48,5 +48,5 @@ pub use error::RouteError;
 pub use partitioner::{murmur2, partition_for_key};
 pub use routed::{Answer, DropCounts, Entry, Routed, RoutedBatch};
 pub use router::PartitionRouter;
-pub use size_split::{SplitError, split_oversized};
+pub use size_split::{SplitError, split_in_two, split_oversized};
 pub use workbench::Workbench;

@@ -1,4 +1,7 @@
-//! A batch that is too large for the target becomes several that are not.
+//! A batch that the target will not take as it is becomes several smaller ones, records and their order kept.
+//!
+//! The codec stays, except for records that only fit without one: compressing what is compressed already makes it
+//! larger.
 
 use kafka_record::{BatchBuilder, Codec, CodecContexts, OutgoingBatch, RecordError, RecordKeys};
 
@@ -20,11 +23,10 @@ pub enum SplitError {
     Record(#[source] RecordError),
 }
 
-/// Splits `batch` into batches of at most `max_batch_bytes`, records and their order kept; `decompressed_cap` bounds
-/// the memory it takes. `level` is for batches that are compressed anew, `None` the codec's default.
+/// Splits `batch` into batches of at most `max_batch_bytes`; one that fits comes back as it is.
 ///
-/// The codec stays, except for records that only fit without one (compressing what is compressed already makes it
-/// larger). A batch that fits comes back as it is.
+/// `level` is for batches that are compressed anew, `None` the codec's default; `decompressed_cap` bounds the memory
+/// it takes.
 pub fn split_oversized(
     batch: &OutgoingBatch,
     level: Option<i32>,
@@ -35,6 +37,44 @@ pub fn split_oversized(
     if batch.size() <= max_batch_bytes {
         return Ok(vec![batch.clone()]);
     }
+    split(batch, decompressed_cap, codecs, |records, codec, codecs| {
+        let mut split = SizeSplit::new(max_batch_bytes, codec, level, codecs);
+        split.fit(records, 0)?;
+        Ok(split.out)
+    })
+}
+
+/// Splits `batch` into two with half of the records each, whatever their sizes: the step towards the one record that
+/// a target refuses. A batch of one record comes back as it is.
+pub fn split_in_two(
+    batch: &OutgoingBatch,
+    level: Option<i32>,
+    decompressed_cap: usize,
+    codecs: &mut CodecContexts,
+) -> Result<Vec<OutgoingBatch>, SplitError> {
+    if batch.record_count() <= 1 {
+        return Ok(vec![batch.clone()]);
+    }
+    split(batch, decompressed_cap, codecs, |records, codec, codecs| {
+        let mut split = SizeSplit::new(batch.size(), codec, level, codecs);
+        let (left, right) = records.split_at(records.len() / 2);
+        Ok(vec![split.build(left)?, split.build(right)?])
+    })
+}
+
+/// Timestamp and tail of a record.
+type RecordParts<'a> = (i64, &'a [u8]);
+
+fn split(
+    batch: &OutgoingBatch,
+    decompressed_cap: usize,
+    codecs: &mut CodecContexts,
+    into_parts: impl FnOnce(
+        &[RecordParts<'_>],
+        Codec,
+        &mut CodecContexts,
+    ) -> Result<Vec<OutgoingBatch>, SplitError>,
+) -> Result<Vec<OutgoingBatch>, SplitError> {
     let codec = batch.codec().map_err(SplitError::Record)?;
     let mut decompressed = Vec::new();
     let payload: &[u8] = if codec == Codec::None {
@@ -49,16 +89,7 @@ pub fn split_oversized(
         .map(|record| record.map(|record| (batch.record_timestamp(record.timestamp_delta), record.tail)))
         .collect::<Result<Vec<_>, _>>()
         .map_err(SplitError::Record)?;
-    let mut split = SizeSplit {
-        max_batch_bytes,
-        codec,
-        level,
-        codecs,
-        builder: BatchBuilder::new(),
-        out: Vec::new(),
-    };
-    split.halves(&records, 0)?;
-    Ok(split.out)
+    into_parts(&records, codec, codecs)
 }
 
 struct SizeSplit<'a> {
@@ -72,15 +103,26 @@ struct SizeSplit<'a> {
 
 // === impl SizeSplit ===
 
-impl SizeSplit<'_> {
+impl<'a> SizeSplit<'a> {
+    fn new(max_batch_bytes: usize, codec: Codec, level: Option<i32>, codecs: &'a mut CodecContexts) -> Self {
+        Self {
+            max_batch_bytes,
+            codec,
+            level,
+            codecs,
+            builder: BatchBuilder::new(),
+            out: Vec::new(),
+        }
+    }
+
     /// Emits `records`, the first of which is number `first`, halving until each part fits.
-    fn halves(&mut self, records: &[(i64, &[u8])], first: usize) -> Result<(), SplitError> {
+    fn fit(&mut self, records: &[RecordParts<'_>], first: usize) -> Result<(), SplitError> {
         let built = self.build(records)?;
         if built.size() <= self.max_batch_bytes {
             self.out.push(built);
             return Ok(());
         }
-        if records.len() == 1 {
+        if records.len() <= 1 {
             let index = u32::try_from(first).unwrap_or(u32::MAX);
             return Err(SplitError::SingleRecord {
                 index,
@@ -89,11 +131,11 @@ impl SizeSplit<'_> {
             });
         }
         let (left, right) = records.split_at(records.len() / 2);
-        self.halves(left, first)?;
-        self.halves(right, first + left.len())
+        self.fit(left, first)?;
+        self.fit(right, first + left.len())
     }
 
-    fn build(&mut self, records: &[(i64, &[u8])]) -> Result<OutgoingBatch, SplitError> {
+    fn build(&mut self, records: &[RecordParts<'_>]) -> Result<OutgoingBatch, SplitError> {
         let compressed = self.build_with(records, self.codec, self.level)?;
         if compressed.size() <= self.max_batch_bytes || self.codec == Codec::None {
             return Ok(compressed);
@@ -108,7 +150,7 @@ impl SizeSplit<'_> {
 
     fn build_with(
         &mut self,
-        records: &[(i64, &[u8])],
+        records: &[RecordParts<'_>],
         codec: Codec,
         level: Option<i32>,
     ) -> Result<OutgoingBatch, SplitError> {
