@@ -6,6 +6,7 @@ mod cli;
 mod environment;
 mod logging;
 mod mirror_maker;
+mod names;
 mod report;
 mod supervise;
 

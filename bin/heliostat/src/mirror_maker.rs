@@ -10,7 +10,7 @@ use tokio::runtime::{self, Runtime};
 use tokio::sync::oneshot;
 
 use crate::supervise::{self, End, EndSignals};
-use crate::{logging, report};
+use crate::{logging, names, report};
 
 /// MirrorMaker's exit code when the target refused a record for good: `sys.exit(-1)`.
 const ABORTED_ON_SEND_FAILURE: u8 = 255;
@@ -84,6 +84,12 @@ fn leave(runtime: Runtime) {
 }
 
 async fn run_until_end(config: Config) -> ExitCode {
+    for cluster in [&config.source, &config.target] {
+        if let Err(error) = names::check(cluster).await {
+            report::error(&error);
+            return ExitCode::FAILURE;
+        }
+    }
     let signals = match EndSignals::listen() {
         Ok(signals) => signals,
         Err(error) => {

@@ -12,14 +12,17 @@ use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
-/// A mirror that has started and finds nobody at its brokers' port: MirrorMaker tries for ever, and so do we.
-fn start(directory: &TempDir) -> Child {
-    let closed_port = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
-    let servers = format!("bootstrap.servers=127.0.0.1:{closed_port}\n");
+/// A mirror that has started, and brokers that take connections and never answer.
+struct Mirror {
+    child: Child,
+    _directory: TempDir,
+    _silent_brokers: TcpListener,
+}
+
+fn start() -> Mirror {
+    let directory = TempDir::new().unwrap();
+    let silent_brokers = TcpListener::bind("127.0.0.1:0").unwrap();
+    let servers = format!("bootstrap.servers={}\n", silent_brokers.local_addr().unwrap());
     fs::write(directory.path().join("c"), format!("{servers}group.id=g\n")).unwrap();
     fs::write(directory.path().join("p"), servers).unwrap();
     let mut child = Command::new(env!("CARGO_BIN_EXE_heliostat"))
@@ -40,18 +43,21 @@ fn start(directory: &TempDir) -> Child {
     assert!(started, "it ended before it started: {:?}", child.wait());
     // The pipe must stay open and be read, or the next log line would meet a closed pipe.
     std::thread::spawn(move || lines.count());
-    child
+    Mirror {
+        child,
+        _directory: directory,
+        _silent_brokers: silent_brokers,
+    }
 }
 
 fn exit_code_after(signal: &str) -> Option<i32> {
-    let directory = TempDir::new().unwrap();
-    let mut child = start(&directory);
+    let mut mirror = start();
     let sent = Command::new("kill")
-        .args([signal, &child.id().to_string()])
+        .args([signal, &mirror.child.id().to_string()])
         .status()
         .unwrap();
     assert!(sent.success());
-    child.wait().unwrap().code()
+    mirror.child.wait().unwrap().code()
 }
 
 #[test]
