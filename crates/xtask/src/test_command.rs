@@ -306,7 +306,7 @@ mod tests {
     fn a_failing_command_fails_its_step() {
         let step = Step {
             name: "x",
-            action: Action::Run(words("cargo no-such-command")),
+            action: Action::Run(words("false")),
             environment: &[],
         };
         assert!(step.run(Path::new(".")).is_err());
