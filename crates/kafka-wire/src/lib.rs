@@ -2,7 +2,7 @@
 //!
 //! - [`ids`]: topic-partitions, topic ids, node ids, producer identities.
 //! - [`error_code`], [`api_key`], [`version`]: the numbers of the protocol and how versions are negotiated.
-//! - [`request`]: the [`Request`](request::Request) trait that ties a request, its response and their version
+//! - [`request`]: the [`Request`] trait that ties a request, its response and their version
 //!   range together, and the buffer a request is written into.
 //! - [`primitive`]: the bounded reader every response goes through, and the writer for requests.
 //! - [`header`], [`frame`]: what stands around a body on the wire.

@@ -16,17 +16,17 @@ use crate::allocation::peak_of;
 use crate::conformance::encode;
 use crate::samples::{self, Visitor};
 
-/// Memory a decoder may hold for each byte of input. The worst legal case is a list of the smallest elements: a
-/// member of a group takes 6 bytes on the wire and four `String`s in memory, and a growing vector holds its old and
-/// its new elements at once.
-const HELD_PER_BYTE_MAX: usize = 64;
+/// Memory a decoder may hold for each byte of input. The worst case is a list of topics without name or partitions:
+/// 3 bytes each on the wire, but 40 in the list and 16 for the shared name in memory, and a vector that grows holds
+/// up to three times its elements for a moment. That makes 45.
+const HELD_PER_BYTE_MAX: usize = 48;
 /// Memory a decoder may hold whatever the input: a first, small vector of each kind.
 const HELD_MIN: usize = 2048;
 
 /// The places of a body that are changed one by one: all of its start, where one of everything stands, and of its
 /// end. What lies between repeats the same smallest element.
-const START: usize = 520;
-const END: usize = 60;
+const START: usize = 400;
+const END: usize = 40;
 
 /// A body that decodes, and its decoder.
 struct Sample {
@@ -241,7 +241,7 @@ proptest! {
     /// Bytes without any sense, through every decoder.
     #[test]
     fn random_bytes_never_panic(body in proptest::collection::vec(any::<u8>(), 0..600)) {
-        for sample in all_samples_once() {
+        for sample in one_sample_per_version() {
             let _ = sample.decode_bounded(&body);
         }
     }
@@ -251,7 +251,7 @@ proptest! {
     fn bytes_that_look_like_small_numbers_never_panic(
         body in proptest::collection::vec(prop_oneof![4 => Just(0_u8), 3 => 0..4_u8, 1 => any::<u8>()], 0..600),
     ) {
-        for sample in all_samples_once() {
+        for sample in one_sample_per_version() {
             let _ = sample.decode_bounded(&body);
         }
     }
@@ -270,6 +270,13 @@ proptest! {
             let _ = sample.decode_bounded(&body);
         }
     }
+}
+
+fn one_sample_per_version() -> impl Iterator<Item = &'static Sample> {
+    let samples = all_samples_once();
+    samples
+        .chunk_by(|a, b| (a.api, a.version) == (b.api, b.version))
+        .map(|chunk| &chunk[0])
 }
 
 fn all_samples_once() -> &'static [Sample] {

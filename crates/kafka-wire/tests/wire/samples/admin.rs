@@ -59,9 +59,9 @@ pub(super) fn visit_create_topics(visitor: &mut impl Visitor) {
         } else {
             smallest.with_configs(Some(Vec::new()))
         };
-        let generated = GeneratedCreateTopics::default()
-            .with_throttle_time_ms(8)
-            .with_topics(std::iter::once(topic).chain(vec![smallest; MANY]).collect());
+        let generated = GeneratedCreateTopics::default().with_throttle_time_ms(8);
+        let generated =
+            [vec![topic], vec![smallest; MANY]].map(|topics| generated.clone().with_topics(topics));
 
         let topic = CreatableTopicResult {
             name: Arc::from(name),
@@ -79,11 +79,13 @@ pub(super) fn visit_create_topics(visitor: &mut impl Visitor) {
             num_partitions: -1,
             replication_factor: -1,
         };
-        let expected = CreateTopicsResponse {
-            throttle_time_ms: 8,
-            topics: std::iter::once(topic).chain(vec![smallest; MANY]).collect(),
-        };
-        visitor.case::<CreateTopicsRequest>(version, &generated, &expected);
+        for (generated, topics) in generated.iter().zip([vec![topic], vec![smallest; MANY]]) {
+            let expected = CreateTopicsResponse {
+                throttle_time_ms: 8,
+                topics,
+            };
+            visitor.case::<CreateTopicsRequest>(version, generated, &expected);
+        }
     }
 }
 
@@ -121,97 +123,127 @@ pub(super) fn visit_create_partitions(visitor: &mut impl Visitor) {
 
 pub(super) fn visit_describe_configs(visitor: &mut impl Visitor) {
     for version in versions::<DescribeConfigsRequest>() {
-        let generated = GeneratedDescribeConfigs::default()
-            .with_throttle_time_ms(8)
-            .with_results(generated_results(version))
-            .with_unknown_tagged_fields(unknown_tags());
-        let config = DescribedConfig {
-            name: "max.message.bytes".to_owned(),
-            value: Some("1048588".to_owned()),
-            read_only: false,
-            source: ConfigSource::DEFAULT,
-            is_sensitive: false,
-        };
-        let smallest = DescribedConfig {
-            name: String::new(),
-            value: None,
-            read_only: false,
-            source: ConfigSource(-1),
-            is_sensitive: false,
-        };
-        let result = DescribeConfigsResult {
-            error_code: ErrorCode::NONE,
-            error_message: None,
-            resource_type: ResourceType::TOPIC,
-            name: "orders".to_owned(),
-            configs: std::iter::once(config).chain(vec![smallest; MANY]).collect(),
-        };
-        let refused = DescribeConfigsResult {
-            error_code: ErrorCode::CLUSTER_AUTHORIZATION_FAILED,
-            error_message: Some("not allowed".to_owned()),
-            resource_type: ResourceType::BROKER,
-            name: "1".to_owned(),
-            configs: Vec::new(),
-        };
-        let smallest = DescribeConfigsResult {
-            error_code: ErrorCode::NONE,
-            error_message: None,
-            resource_type: ResourceType(0),
-            name: String::new(),
-            configs: Vec::new(),
-        };
-        let expected = DescribeConfigsResponse {
-            throttle_time_ms: 8,
-            results: [result, refused]
-                .into_iter()
-                .chain(vec![smallest; MANY])
-                .collect(),
-        };
-        visitor.case::<DescribeConfigsRequest>(version, &generated, &expected);
+        for (results, expected) in [
+            vec![refused(), described(vec![full_config(version)])],
+            vec![described(vec![smallest_config(version); MANY])],
+            vec![smallest_result(); MANY],
+        ]
+        .map(|results| results.into_iter().unzip())
+        {
+            let generated = GeneratedDescribeConfigs::default()
+                .with_throttle_time_ms(8)
+                .with_results(results)
+                .with_unknown_tagged_fields(unknown_tags());
+            let expected = DescribeConfigsResponse {
+                throttle_time_ms: 8,
+                results: expected,
+            };
+            visitor.case::<DescribeConfigsRequest>(version, &generated, &expected);
+        }
     }
 }
 
-fn generated_results(version: i16) -> Vec<describe_configs_response::DescribeConfigsResult> {
+type ConfigsResult = (
+    describe_configs_response::DescribeConfigsResult,
+    DescribeConfigsResult,
+);
+type Config = (
+    describe_configs_response::DescribeConfigsResourceResult,
+    DescribedConfig,
+);
+
+fn described(configs: Vec<Config>) -> ConfigsResult {
+    let (configs, expected) = configs.into_iter().unzip();
+    let generated = describe_configs_response::DescribeConfigsResult::default()
+        .with_error_message(None)
+        .with_resource_type(2)
+        .with_resource_name(text("orders"))
+        .with_configs(configs);
+    let expected = DescribeConfigsResult {
+        error_code: ErrorCode::NONE,
+        error_message: None,
+        resource_type: ResourceType::TOPIC,
+        name: "orders".to_owned(),
+        configs: expected,
+    };
+    (generated, expected)
+}
+
+fn refused() -> ConfigsResult {
+    let generated = describe_configs_response::DescribeConfigsResult::default()
+        .with_error_code(31)
+        .with_error_message(Some(text("not allowed")))
+        .with_resource_type(4)
+        .with_resource_name(text("1"))
+        .with_unknown_tagged_fields(unknown_tags());
+    let expected = DescribeConfigsResult {
+        error_code: ErrorCode::CLUSTER_AUTHORIZATION_FAILED,
+        error_message: Some("not allowed".to_owned()),
+        resource_type: ResourceType::BROKER,
+        name: "1".to_owned(),
+        configs: Vec::new(),
+    };
+    (generated, expected)
+}
+
+fn smallest_result() -> ConfigsResult {
+    let generated = describe_configs_response::DescribeConfigsResult::default().with_error_message(None);
+    let expected = DescribeConfigsResult {
+        error_code: ErrorCode::NONE,
+        error_message: None,
+        resource_type: ResourceType(0),
+        name: String::new(),
+        configs: Vec::new(),
+    };
+    (generated, expected)
+}
+
+fn full_config(version: i16) -> Config {
     let synonym = describe_configs_response::DescribeConfigsSynonym::default()
         .with_name(text("message.max.bytes"))
         .with_value(Some(text("1048588")))
         .with_source(5)
         .with_unknown_tagged_fields(unknown_tags());
     let smallest_synonym = describe_configs_response::DescribeConfigsSynonym::default().with_value(None);
-    let mut config = describe_configs_response::DescribeConfigsResourceResult::default()
+    let mut generated = describe_configs_response::DescribeConfigsResourceResult::default()
         .with_name(text("max.message.bytes"))
         .with_value(Some(text("1048588")))
+        .with_read_only(true)
         .with_config_source(5)
         .with_synonyms(
             std::iter::once(synonym)
                 .chain(vec![smallest_synonym; MANY])
                 .collect(),
-        )
-        .with_unknown_tagged_fields(unknown_tags());
+        );
     if version >= 3 {
-        config = config
+        generated = generated
             .with_config_type(3)
-            .with_documentation(Some(text("The largest batch.")));
+            .with_documentation(Some(text("Size")));
     }
-    let smallest = describe_configs_response::DescribeConfigsResourceResult::default()
+    let expected = DescribedConfig {
+        name: "max.message.bytes".to_owned(),
+        value: Some("1048588".to_owned()),
+        read_only: true,
+        source: ConfigSource::DEFAULT,
+        is_sensitive: false,
+    };
+    assert!(expected.is_default());
+    (generated, expected)
+}
+
+fn smallest_config(version: i16) -> Config {
+    let generated = describe_configs_response::DescribeConfigsResourceResult::default()
         .with_value(None)
+        .with_is_sensitive(true)
         .with_documentation(since(3, version, None, Some(text(""))));
-    let result = describe_configs_response::DescribeConfigsResult::default()
-        .with_error_message(None)
-        .with_resource_type(2)
-        .with_resource_name(text("orders"))
-        .with_configs(std::iter::once(config).chain(vec![smallest; MANY]).collect())
-        .with_unknown_tagged_fields(unknown_tags());
-    let refused = describe_configs_response::DescribeConfigsResult::default()
-        .with_error_code(31)
-        .with_error_message(Some(text("not allowed")))
-        .with_resource_type(4)
-        .with_resource_name(text("1"));
-    let smallest = describe_configs_response::DescribeConfigsResult::default().with_error_message(None);
-    [result, refused]
-        .into_iter()
-        .chain(vec![smallest; MANY])
-        .collect()
+    let expected = DescribedConfig {
+        name: String::new(),
+        value: None,
+        read_only: false,
+        source: ConfigSource(-1),
+        is_sensitive: true,
+    };
+    (generated, expected)
 }
 
 pub(super) fn visit_delete_records(visitor: &mut impl Visitor) {
@@ -228,9 +260,8 @@ pub(super) fn visit_delete_records(visitor: &mut impl Visitor) {
             .with_partitions(std::iter::once(partition).chain(vec![smallest; MANY]).collect())
             .with_unknown_tagged_fields(unknown_tags());
         let none = delete_records_response::DeleteRecordsTopicResult::default();
-        let generated = GeneratedDeleteRecords::default()
-            .with_throttle_time_ms(8)
-            .with_topics(std::iter::once(topic).chain(vec![none; MANY]).collect());
+        let generated = GeneratedDeleteRecords::default().with_throttle_time_ms(8);
+        let generated = [vec![topic], vec![none; MANY]].map(|topics| generated.clone().with_topics(topics));
 
         let partition = DeleteRecordsPartitionResult {
             partition_index: 3,
@@ -250,10 +281,12 @@ pub(super) fn visit_delete_records(visitor: &mut impl Visitor) {
             name: Arc::from(""),
             partitions: Vec::new(),
         };
-        let expected = DeleteRecordsResponse {
-            throttle_time_ms: 8,
-            topics: std::iter::once(topic).chain(vec![none; MANY]).collect(),
-        };
-        visitor.case::<DeleteRecordsRequest>(version, &generated, &expected);
+        for (generated, topics) in generated.iter().zip([vec![topic], vec![none; MANY]]) {
+            let expected = DeleteRecordsResponse {
+                throttle_time_ms: 8,
+                topics,
+            };
+            visitor.case::<DeleteRecordsRequest>(version, generated, &expected);
+        }
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use kafka_protocol::messages::offset_fetch_response::{OffsetFetchResponseTopic, OffsetFetchResponseTopics};
 use kafka_protocol::messages::{
     BrokerId, DescribeGroupsResponse as GeneratedDescribeGroups,
     FindCoordinatorResponse as GeneratedFindCoordinator, GroupId,
@@ -85,9 +86,8 @@ pub(super) fn visit_offset_commit(visitor: &mut impl Visitor) {
             .with_partitions(std::iter::once(partition).chain(vec![smallest; MANY]).collect())
             .with_unknown_tagged_fields(unknown_tags());
         let none = offset_commit_response::OffsetCommitResponseTopic::default();
-        let generated = GeneratedOffsetCommit::default()
-            .with_throttle_time_ms(since(3, version, 8, 0))
-            .with_topics(std::iter::once(topic).chain(vec![none; MANY]).collect());
+        let generated = GeneratedOffsetCommit::default().with_throttle_time_ms(since(3, version, 8, 0));
+        let generated = [vec![topic], vec![none; MANY]].map(|topics| generated.clone().with_topics(topics));
 
         let partition = OffsetCommitPartitionResponse {
             partition_index: 9,
@@ -105,30 +105,19 @@ pub(super) fn visit_offset_commit(visitor: &mut impl Visitor) {
             name: Arc::from(""),
             partitions: Vec::new(),
         };
-        let expected = OffsetCommitResponse {
+        let expected = [vec![topic], vec![none; MANY]].map(|topics| OffsetCommitResponse {
             throttle_time_ms: since(3, version, 8, 0),
-            topics: std::iter::once(topic).chain(vec![none; MANY]).collect(),
-        };
-        visitor.case::<OffsetCommitRequest>(version, &generated, &expected);
+            topics,
+        });
+        for (generated, expected) in generated.iter().zip(&expected) {
+            visitor.case::<OffsetCommitRequest>(version, generated, expected);
+        }
     }
 }
 
 pub(super) fn visit_offset_fetch(visitor: &mut impl Visitor) {
     for version in versions::<OffsetFetchRequest>() {
         let name = long_name();
-        let generated = GeneratedOffsetFetch::default().with_throttle_time_ms(since(3, version, 8, 0));
-        let generated = if version >= 8 {
-            let group = offset_fetch_response::OffsetFetchResponseGroup::default()
-                .with_group_id(GroupId(text("group")))
-                .with_topics(grouped_topics(&name))
-                .with_error_code(25)
-                .with_unknown_tagged_fields(unknown_tags());
-            generated.with_groups(vec![group])
-        } else {
-            generated
-                .with_topics(topics(version, &name))
-                .with_error_code(since(2, version, 25, 0))
-        };
         let committed = OffsetFetchPartitionResponse {
             partition_index: 9,
             committed_offset: 5_000_000_000,
@@ -144,23 +133,53 @@ pub(super) fn visit_offset_fetch(visitor: &mut impl Visitor) {
             error_code: ErrorCode::NONE,
         };
         let topic = OffsetFetchTopicResponse {
-            name: Arc::from(name),
+            name: Arc::from(name.as_str()),
             partitions: std::iter::once(committed).chain(vec![smallest; MANY]).collect(),
         };
         let none = OffsetFetchTopicResponse {
             name: Arc::from(""),
             partitions: Vec::new(),
         };
-        let expected = OffsetFetchResponse {
+        let expected = |topics: Vec<OffsetFetchTopicResponse>| OffsetFetchResponse {
             throttle_time_ms: since(3, version, 8, 0),
             error_code: since(2, version, ErrorCode::UNKNOWN_MEMBER_ID, ErrorCode::NONE),
-            topics: std::iter::once(topic).chain(vec![none; MANY]).collect(),
+            topics,
         };
-        visitor.case::<OffsetFetchRequest>(version, &generated, &expected);
+        let generated = GeneratedOffsetFetch::default().with_throttle_time_ms(since(3, version, 8, 0));
+        let with_topics = |topics: Vec<OffsetFetchResponseTopic>| {
+            generated
+                .clone()
+                .with_topics(topics)
+                .with_error_code(since(2, version, 25, 0))
+        };
+        let with_group = |topics: Vec<OffsetFetchResponseTopics>| {
+            let group = offset_fetch_response::OffsetFetchResponseGroup::default()
+                .with_group_id(GroupId(text("group")))
+                .with_topics(topics)
+                .with_error_code(25)
+                .with_unknown_tagged_fields(unknown_tags());
+            generated.clone().with_groups(vec![group])
+        };
+        let generated = if version >= 8 {
+            let none = OffsetFetchResponseTopics::default();
+            [
+                with_group(vec![grouped_topic(&name)]),
+                with_group(vec![none; MANY]),
+            ]
+        } else {
+            let none = OffsetFetchResponseTopic::default();
+            [
+                with_topics(vec![single_topic(version, &name)]),
+                with_topics(vec![none; MANY]),
+            ]
+        };
+        for (generated, topics) in generated.iter().zip([vec![topic], vec![none; MANY]]) {
+            visitor.case::<OffsetFetchRequest>(version, generated, &expected(topics));
+        }
     }
 }
 
-fn topics(version: i16, name: &str) -> Vec<offset_fetch_response::OffsetFetchResponseTopic> {
+fn single_topic(version: i16, name: &str) -> OffsetFetchResponseTopic {
     let committed = offset_fetch_response::OffsetFetchResponsePartition::default()
         .with_partition_index(9)
         .with_committed_offset(5_000_000_000)
@@ -169,14 +188,12 @@ fn topics(version: i16, name: &str) -> Vec<offset_fetch_response::OffsetFetchRes
         .with_error_code(88)
         .with_unknown_tagged_fields(unknown_tags());
     let smallest = offset_fetch_response::OffsetFetchResponsePartition::default().with_metadata(None);
-    let topic = offset_fetch_response::OffsetFetchResponseTopic::default()
+    OffsetFetchResponseTopic::default()
         .with_name(TopicName(text(name)))
-        .with_partitions(std::iter::once(committed).chain(vec![smallest; MANY]).collect());
-    let none = offset_fetch_response::OffsetFetchResponseTopic::default();
-    std::iter::once(topic).chain(vec![none; MANY]).collect()
+        .with_partitions(std::iter::once(committed).chain(vec![smallest; MANY]).collect())
 }
 
-fn grouped_topics(name: &str) -> Vec<offset_fetch_response::OffsetFetchResponseTopics> {
+fn grouped_topic(name: &str) -> OffsetFetchResponseTopics {
     let committed = offset_fetch_response::OffsetFetchResponsePartitions::default()
         .with_partition_index(9)
         .with_committed_offset(5_000_000_000)
@@ -185,11 +202,9 @@ fn grouped_topics(name: &str) -> Vec<offset_fetch_response::OffsetFetchResponseT
         .with_error_code(88)
         .with_unknown_tagged_fields(unknown_tags());
     let smallest = offset_fetch_response::OffsetFetchResponsePartitions::default().with_metadata(None);
-    let topic = offset_fetch_response::OffsetFetchResponseTopics::default()
+    OffsetFetchResponseTopics::default()
         .with_name(TopicName(text(name)))
-        .with_partitions(std::iter::once(committed).chain(vec![smallest; MANY]).collect());
-    let none = offset_fetch_response::OffsetFetchResponseTopics::default();
-    std::iter::once(topic).chain(vec![none; MANY]).collect()
+        .with_partitions(std::iter::once(committed).chain(vec![smallest; MANY]).collect())
 }
 
 pub(super) fn visit_describe_groups(visitor: &mut impl Visitor) {
@@ -216,14 +231,20 @@ pub(super) fn visit_describe_groups(visitor: &mut impl Visitor) {
             group = group.with_authorized_operations(5);
         }
         let dead = describe_groups_response::DescribedGroup::default();
-        let generated = GeneratedDescribeGroups::default()
-            .with_throttle_time_ms(since(1, version, 8, 0))
-            .with_groups(std::iter::once(group).chain(vec![dead; MANY]).collect());
-        visitor.case::<DescribeGroupsRequest>(version, &generated, &expected_groups(version, instance));
+        let generated = GeneratedDescribeGroups::default().with_throttle_time_ms(since(1, version, 8, 0));
+        let expected = [vec![expected_group(instance)], vec![expected_dead_group(); MANY]];
+        for (groups, expected) in [vec![group], vec![dead; MANY]].into_iter().zip(expected) {
+            let generated = generated.clone().with_groups(groups);
+            let expected = DescribeGroupsResponse {
+                throttle_time_ms: since(1, version, 8, 0),
+                groups: expected,
+            };
+            visitor.case::<DescribeGroupsRequest>(version, &generated, &expected);
+        }
     }
 }
 
-fn expected_groups(version: i16, instance: Option<&str>) -> DescribeGroupsResponse {
+fn expected_group(instance: Option<&str>) -> DescribedGroup {
     let member = DescribedGroupMember {
         member_id: "member-1".to_owned(),
         group_instance_id: instance.map(str::to_owned),
@@ -236,24 +257,23 @@ fn expected_groups(version: i16, instance: Option<&str>) -> DescribeGroupsRespon
         client_id: String::new(),
         client_host: String::new(),
     };
-    let group = DescribedGroup {
+    DescribedGroup {
         error_code: ErrorCode::NONE,
         group_id: "group".to_owned(),
         state: "Stable".to_owned(),
         protocol_type: "consumer".to_owned(),
         protocol_data: "range".to_owned(),
         members: std::iter::once(member).chain(vec![smallest; MANY]).collect(),
-    };
-    let dead = DescribedGroup {
+    }
+}
+
+fn expected_dead_group() -> DescribedGroup {
+    DescribedGroup {
         error_code: ErrorCode::NONE,
         group_id: String::new(),
         state: String::new(),
         protocol_type: String::new(),
         protocol_data: String::new(),
         members: Vec::new(),
-    };
-    DescribeGroupsResponse {
-        throttle_time_ms: since(1, version, 8, 0),
-        groups: std::iter::once(group).chain(vec![dead; MANY]).collect(),
     }
 }

@@ -82,9 +82,8 @@ pub(super) fn visit_list_offsets(visitor: &mut impl Visitor) {
             .with_partitions(std::iter::once(partition).chain(vec![smallest; MANY]).collect())
             .with_unknown_tagged_fields(unknown_tags());
         let none = list_offsets_response::ListOffsetsTopicResponse::default();
-        let generated = GeneratedListOffsets::default()
-            .with_throttle_time_ms(since(2, version, 8, 0))
-            .with_topics(std::iter::once(topic).chain(vec![none; MANY]).collect());
+        let generated = GeneratedListOffsets::default().with_throttle_time_ms(since(2, version, 8, 0));
+        let generated = [vec![topic], vec![none; MANY]].map(|topics| generated.clone().with_topics(topics));
 
         let partition = ListOffsetsPartitionResponse {
             partition_index: 3,
@@ -108,11 +107,13 @@ pub(super) fn visit_list_offsets(visitor: &mut impl Visitor) {
             name: Arc::from(""),
             partitions: Vec::new(),
         };
-        let expected = ListOffsetsResponse {
+        let expected = [vec![topic], vec![none; MANY]].map(|topics| ListOffsetsResponse {
             throttle_time_ms: since(2, version, 8, 0),
-            topics: std::iter::once(topic).chain(vec![none; MANY]).collect(),
-        };
-        visitor.case::<ListOffsetsRequest>(version, &generated, &expected);
+            topics,
+        });
+        for (generated, expected) in generated.iter().zip(&expected) {
+            visitor.case::<ListOffsetsRequest>(version, generated, expected);
+        }
     }
 }
 
@@ -131,9 +132,8 @@ pub(super) fn visit_offset_for_leader_epoch(visitor: &mut impl Visitor) {
             .with_partitions(std::iter::once(partition).chain(vec![smallest; MANY]).collect())
             .with_unknown_tagged_fields(unknown_tags());
         let none = offset_for_leader_epoch_response::OffsetForLeaderTopicResult::default();
-        let generated = GeneratedOffsetForLeaderEpoch::default()
-            .with_throttle_time_ms(8)
-            .with_topics(std::iter::once(topic).chain(vec![none; MANY]).collect());
+        let generated = GeneratedOffsetForLeaderEpoch::default().with_throttle_time_ms(8);
+        let generated = [vec![topic], vec![none; MANY]].map(|topics| generated.clone().with_topics(topics));
 
         let partition = OffsetForLeaderPartitionResult {
             error_code: ErrorCode::UNKNOWN_LEADER_EPOCH,
@@ -155,11 +155,13 @@ pub(super) fn visit_offset_for_leader_epoch(visitor: &mut impl Visitor) {
             topic: Arc::from(""),
             partitions: Vec::new(),
         };
-        let expected = OffsetForLeaderEpochResponse {
+        let expected = [vec![topic], vec![none; MANY]].map(|topics| OffsetForLeaderEpochResponse {
             throttle_time_ms: 8,
-            topics: std::iter::once(topic).chain(vec![none; MANY]).collect(),
-        };
-        visitor.case::<OffsetForLeaderEpochRequest>(version, &generated, &expected);
+            topics,
+        });
+        for (generated, expected) in generated.iter().zip(&expected) {
+            visitor.case::<OffsetForLeaderEpochRequest>(version, generated, expected);
+        }
     }
 }
 

@@ -15,7 +15,12 @@ use super::{MANY, Visitor, long_name, since, text, topic_id, unknown_tags, uuid,
 
 pub(super) fn visit(visitor: &mut impl Visitor) {
     for version in versions::<ProduceRequest>() {
-        for (generated, expected) in [rich(version), many_topics(version), many_partitions(version)] {
+        for (generated, expected) in [
+            rich(version),
+            many_topics(version),
+            many_partitions(version),
+            many_record_errors(version),
+        ] {
             visitor.case::<ProduceRequest>(version, &generated, &expected);
         }
     }
@@ -23,7 +28,7 @@ pub(super) fn visit(visitor: &mut impl Visitor) {
 
 fn rich(version: i16) -> (Generated, ProduceResponse) {
     let name = long_name();
-    let (first, first_expected) = topic(version, "orders", 1, vec![stored(version), refused(version)]);
+    let (first, first_expected) = topic(version, "orders", 1, vec![refused(version), stored(version)]);
     let (second, second_expected) = topic(version, &name, 2, vec![stored(version)]);
     let endpoint = generated::NodeEndpoint::default()
         .with_node_id(BrokerId(2))
@@ -55,6 +60,10 @@ fn many_topics(version: i16) -> (Generated, ProduceResponse) {
 fn many_partitions(version: i16) -> (Generated, ProduceResponse) {
     let partitions = (0..MANY).map(|_| smallest()).collect();
     response_of(std::iter::once(topic(version, "t", 3, partitions)).unzip())
+}
+
+fn many_record_errors(version: i16) -> (Generated, ProduceResponse) {
+    response_of(std::iter::once(topic(version, "t", 3, vec![refused(version)])).unzip())
 }
 
 fn response_of(
@@ -134,7 +143,7 @@ fn refused(version: i16) -> Partition {
             .with_unknown_tagged_fields(unknown_tags());
         generated = generated
             .with_record_errors(std::iter::once(full).chain(smallest).collect())
-            .with_error_message(Some(text("records are not valid")));
+            .with_error_message(Some(text("bad")));
         let smallest = (0..MANY).map(|_| RecordError {
             batch_index: 0,
             message: None,
@@ -144,7 +153,7 @@ fn refused(version: i16) -> Partition {
             message: Some("no key".to_owned()),
         };
         expected.record_errors = std::iter::once(full).chain(smallest).collect();
-        expected.error_message = Some("records are not valid".to_owned());
+        expected.error_message = Some("bad".to_owned());
     }
     if version >= 10 {
         generated = generated.with_current_leader(
