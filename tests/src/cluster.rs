@@ -15,7 +15,7 @@ use crate::java::{self, Archive, Jvm};
 use crate::ports::{self, Port};
 use crate::process::Signal;
 use crate::server_properties::ServerProperties;
-use crate::tool::{Tool, tool};
+use crate::tool::{self, Tool, tool};
 use crate::{cache, scratch, wait};
 
 /// What a cluster is made of. `..Default::default()` is one broker with the kit's settings.
@@ -238,6 +238,10 @@ impl Drop for Cluster {
         for broker in &mut self.brokers {
             broker.process = None;
             fs::remove_dir_all(&broker.launch.data).ok();
+        }
+        // Else the tool's client would go on looking for the brokers.
+        if let Some(tool) = tool::running() {
+            tool.call("forget", json!({"bootstrap": self.bootstrap()})).ok();
         }
     }
 }

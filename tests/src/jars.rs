@@ -140,6 +140,11 @@ impl Jars {
         Ok(Self { version, folder })
     }
 
+    /// Where they lie.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// All jars, sorted: the same text each time, as class archives require.
     pub fn class_path(&self) -> Result<String> {
         let mut jars = Vec::new();

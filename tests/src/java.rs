@@ -93,8 +93,7 @@ impl Jvm {
         };
         // A class archive that does not fit is no error, only a slower start.
         command.args(["-Xshare:auto", "-Xlog:disable", "-Xlog:all=error:stderr"]);
-        self.log_settings(&mut command)?;
-        command.arg("-cp").arg(&self.class_path);
+        self.add_settings(&mut command)?;
         Ok(command)
     }
 
@@ -102,16 +101,13 @@ impl Jvm {
     pub fn stock(&self, options: &[&str], main: &str) -> Result<Command> {
         let mut command = Command::new("java");
         command.args(options);
-        self.log_settings(&mut command)?;
-        command
-            .arg("-cp")
-            .arg(&self.class_path)
-            .arg("kit.Supervised")
-            .arg(main);
+        self.add_settings(&mut command)?;
+        command.arg("kit.Supervised").arg(main);
         Ok(command)
     }
 
-    fn log_settings(&self, command: &mut Command) -> Result<()> {
+    /// Logging and the class path; the latter in a file, so that a list of processes stays readable.
+    fn add_settings(&self, command: &mut Command) -> Result<()> {
         let (property, file, text) = if self.jars.version.number.starts_with("4.") {
             ("log4j2.configurationFile", "log4j2.properties", LOG4J2)
         } else {
@@ -120,6 +116,10 @@ impl Jvm {
         let path = scratch::folder()?.join(file);
         fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
         command.arg(format!("-D{property}=file:{}", path.display()));
+        let path = scratch::path("class-path")?;
+        fs::write(&path, format!("-cp {}", self.class_path))
+            .with_context(|| format!("cannot write {}", path.display()))?;
+        command.arg(format!("@{}", path.display()));
         Ok(())
     }
 

@@ -3,7 +3,6 @@
 //!
 //! Nothing here uses heliostat's own protocol code: the kit is its judge. What it needs beside Rust: Java 17 and Maven (the jars go to a
 //! cache folder, see [`cache`]), and Python 3 for librdkafka. A missing tool is an error, never a skipped test.
-//!
 #![forbid(unsafe_code)]
 
 pub mod admin;
@@ -13,13 +12,20 @@ pub mod cache;
 pub mod cluster;
 pub mod dump;
 mod guard;
+pub mod heliostat;
 pub mod jars;
 pub mod java;
+pub mod librdkafka;
+pub mod mirror_maker;
+pub mod mirroring;
 pub mod oracle;
 pub mod ports;
 pub mod process;
 pub mod produce;
+pub mod raw;
 pub mod record_file;
+pub mod samples;
+pub mod scenario;
 pub mod scratch;
 mod server_properties;
 pub mod tool;

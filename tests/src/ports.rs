@@ -10,6 +10,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::{Context, Result, bail};
 
+use crate::cache;
+
 const FIRST: u32 = 12_000;
 const COUNT: u32 = 18_000;
 
@@ -24,7 +26,7 @@ static NEXT: AtomicU32 = AtomicU32::new(0);
 
 /// Reserves a port nobody listens on.
 pub fn reserve() -> Result<Port> {
-    let folder = std::env::temp_dir().join("heliostat-ports");
+    let folder = cache::root()?.join("ports");
     fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
     // Each process starts elsewhere, so that two rarely try the same ports.
     let start = std::process::id().wrapping_mul(61);

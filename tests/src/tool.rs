@@ -39,9 +39,15 @@ pub struct Tool {
     child: Mutex<Child>,
 }
 
+static TOOL: OnceLock<Result<Tool, String>> = OnceLock::new();
+
+/// The tool of this process, if it has been started.
+pub(crate) fn running() -> Option<&'static Tool> {
+    TOOL.get()?.as_ref().ok()
+}
+
 /// The tool of this process; started at the first call, gone with the process.
 pub fn tool() -> Result<&'static Tool> {
-    static TOOL: OnceLock<Result<Tool, String>> = OnceLock::new();
     let tool = TOOL.get_or_init(|| start_shared().map_err(|error| format!("{error:#}")));
     match tool {
         Ok(tool) => Ok(tool),

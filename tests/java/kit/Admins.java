@@ -1,6 +1,7 @@
 package kit;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import java.time.Duration;
 import java.util.Map;
 import java.util.Properties;
 import java.util.concurrent.ConcurrentHashMap;
@@ -12,6 +13,15 @@ final class Admins {
     private static final Map<String, Admin> ADMINS = new ConcurrentHashMap<>();
 
     private Admins() {}
+
+    /** The cluster is gone: stop asking for it. */
+    static JsonNode forget(JsonNode request) {
+        Admin admin = ADMINS.remove(request.get("bootstrap").asText());
+        if (admin != null) {
+            admin.close(Duration.ZERO);
+        }
+        return Tool.JSON.nullNode();
+    }
 
     static Admin of(JsonNode request) {
         return ADMINS.computeIfAbsent(request.get("bootstrap").asText(), bootstrap -> {

@@ -14,6 +14,7 @@ final class Operations {
     private final Positions positions = new Positions();
     private final Producers producers = new Producers();
     private final Map<String, Operation> table = Map.ofEntries(
+        Map.entry("forget", Admins::forget),
         Map.entry("describe_cluster", topics::describeCluster),
         Map.entry("create_topic", topics::create),
         Map.entry("delete_topic", topics::delete),

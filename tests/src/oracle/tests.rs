@@ -215,7 +215,7 @@ fn check_alteration(field: &str, number: usize, values: [&str; 2], alter: impl F
 #[test]
 fn an_altered_key_is_named_and_null_is_not_empty() {
     check_alteration("key", 0, ["\"a\"", "\"A\""], |record| {
-        record.key = Some(b"A".to_vec())
+        record.key = Some(b"A".to_vec());
     });
     check_alteration("key", 2, ["null", "\"\""], |record| record.key = Some(Vec::new()));
     check_alteration("key", 4, ["\"\"", "null"], |record| record.key = None);
@@ -224,10 +224,10 @@ fn an_altered_key_is_named_and_null_is_not_empty() {
 #[test]
 fn an_altered_value_is_named_and_null_is_not_empty() {
     check_alteration("value", 0, ["\"zero\"", "\"zerp\""], |record| {
-        record.value = Some(b"zerp".to_vec())
+        record.value = Some(b"zerp".to_vec());
     });
     check_alteration("value", 3, ["null", "\"\""], |record| {
-        record.value = Some(Vec::new())
+        record.value = Some(Vec::new());
     });
     check_alteration("value", 4, ["\"\"", "null"], |record| record.value = None);
 }
@@ -236,7 +236,7 @@ fn an_altered_value_is_named_and_null_is_not_empty() {
 fn altered_headers_are_named_whatever_was_done_to_them() {
     let added = ["[]", "[\"new\"=null]"];
     check_alteration("headers", 0, added, |record| {
-        record.headers.push((b"new".to_vec(), None))
+        record.headers.push((b"new".to_vec(), None));
     });
     let removed = ["\"i\"=\"x\"", "[\"h\"=\"\"]"];
     check_alteration("headers", 5, removed, |record| record.headers.truncate(1));
@@ -246,20 +246,20 @@ fn altered_headers_are_named_whatever_was_done_to_them() {
     check_alteration("headers", 1, collapsed, |record| drop(record.headers.remove(1)));
     let null_to_empty = ["\"g\"=null", "\"g\"=\"\""];
     check_alteration("headers", 1, null_to_empty, |record| {
-        record.headers[2].1 = Some(Vec::new())
+        record.headers[2].1 = Some(Vec::new());
     });
     let empty_to_null = ["\"h\"=\"\"", "\"h\"=null"];
     check_alteration("headers", 5, empty_to_null, |record| record.headers[0].1 = None);
     let decoded_as_text = ["\"\\xff\"", "\"\\xef\\xbf\\xbd\""];
     check_alteration("headers", 7, decoded_as_text, |record| {
-        record.headers[0].0 = "\u{fffd}".into()
+        record.headers[0].0 = "\u{fffd}".into();
     });
 }
 
 #[test]
 fn an_altered_timestamp_is_named() {
     check_alteration("timestamp", 6, ["source 1006", "target 1007"], |record| {
-        record.timestamp = Some(1007)
+        record.timestamp = Some(1007);
     });
 }
 
