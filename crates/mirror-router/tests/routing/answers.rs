@@ -241,6 +241,39 @@ fn many_open_lanes_leave_when_they_hold_too_much_together() {
 }
 
 #[test]
+fn small_batches_kept_whole_count_as_well() {
+    let merging = MergeBelow::all(1000);
+    let mut bench = Bench::new(RouterConfig {
+        buffered_max_bytes: 2000,
+        merge_below: merging,
+        ..by_key(50)
+    });
+    for offset in 0..200 {
+        bench.route(&BatchSpec::plain(
+            offset,
+            Codec::None,
+            vec![record(&format!("key {offset}"), "value")],
+        ));
+        assert!(bench.router.buffered_bytes() <= 2000);
+    }
+    assert!(!bench.batches().is_empty());
+}
+
+#[test]
+fn a_skipped_record_is_cut_out_of_a_batch_that_could_go_whole() {
+    let mut bench = Bench::new(never_merging());
+    bench.router.skip_record(11);
+    bench.route(&BatchSpec::plain(10, Codec::Lz4, records(3)));
+    bench.flush();
+    let (entries, batches) = bench.taken();
+    assert_eq!((entries[0].records, entries[0].dropped.too_large), (2, 1));
+    assert_eq!(
+        (batches[0].answer, batches[0].batch.record_count()),
+        (Answer::Reframe, 2)
+    );
+}
+
+#[test]
 fn drops_are_counted_by_reason_and_move_the_position() {
     let mut bench = Bench::new(RouterConfig {
         isolation: Isolation::ReadCommitted,

@@ -387,8 +387,6 @@ fn run(log: &Log, config: RouterConfig, source_partition: i32, delivery: &Delive
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
-
     #[test]
     fn every_visible_record_leaves_once_in_order_and_equal(
         steps in steps(),
