@@ -3,6 +3,8 @@
 //! A fetch answers whole batches, except that the last one may be cut off where the byte limit fell: that partial
 //! tail is normal and ends the walk. Entries of the old formats (magic 0 and 1) are told apart and walked past.
 
+use std::fmt;
+
 use bytes::Bytes;
 
 use crate::cursor::Cursor;
@@ -13,7 +15,7 @@ use crate::{BatchHeader, Codec, CodecContexts, HEADER_LEN, RecordError};
 const LEGACY_LENGTH_MIN: i32 = 14;
 
 /// A record batch (magic 2) as it came from the wire; the bytes are shared with the fetch response.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct RecordBatch {
     /// The parsed header.
     pub header: BatchHeader,
@@ -23,7 +25,7 @@ pub struct RecordBatch {
 /// One entry of magic 0 or 1: a single record, or a wrapper whose value is a compressed set of them.
 ///
 /// Its records are not decoded here.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct LegacyEntry {
     /// Offset of the record; of a wrapper, the offset of its last record.
     pub offset: i64,
@@ -133,12 +135,34 @@ impl RecordBatch {
     }
 }
 
+/// Shows the header, not the records: they are many and not ours to print.
+impl fmt::Debug for RecordBatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RecordBatch")
+            .field("header", &self.header)
+            .finish_non_exhaustive()
+    }
+}
+
 // === impl LegacyEntry ===
 
 impl LegacyEntry {
     /// Where to fetch on after this entry.
     pub fn next_offset(&self) -> i64 {
         self.offset.saturating_add(1)
+    }
+}
+
+/// Shows the size of the entry, not its contents.
+impl fmt::Debug for LegacyEntry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { offset, magic, bytes } = self;
+        let mut shown = f.debug_struct("LegacyEntry");
+        shown
+            .field("offset", offset)
+            .field("magic", magic)
+            .field("size", &bytes.len())
+            .finish()
     }
 }
 

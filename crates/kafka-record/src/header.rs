@@ -183,8 +183,12 @@ impl BatchHeader {
 
     /// The timestamp of the record with this delta, in ms since 1970.
     ///
-    /// `LogAppendTime`: always `max_timestamp`. `CreateTime`: base plus delta, also with a delete horizon. Wraps on
-    /// overflow as Java does, so that hostile bytes neither panic nor lose the way back to the same delta.
+    /// `LogAppendTime`: always `max_timestamp`. `CreateTime`: base plus delta, also with a delete horizon: the cleaner
+    /// that sets the horizon writes every record's delta anew, counted from it (`MemoryRecordsBuilder` starts with
+    /// `baseTimestamp = deleteHorizonMs`), and readers add base and delta without a look at the flag
+    /// (`DefaultRecordBatch.RecordIterator`). So clearing the flag alone changes no record's timestamp.
+    ///
+    /// Wraps on overflow as Java does, so that hostile bytes neither panic nor lose the way back to the same delta.
     pub fn record_timestamp(&self, timestamp_delta: i64) -> i64 {
         if self.attributes.is_log_append_time() {
             self.max_timestamp

@@ -1,5 +1,7 @@
 //! A batch on its way to the target: everything but the producer's stamp.
 
+use std::fmt;
+
 use bytes::Bytes;
 
 use crate::header::{Attributes, CHECKED_FROM, HEADER_LEN, LENGTH_END};
@@ -8,7 +10,7 @@ use crate::{Codec, RecordBatch, RecordError};
 /// A batch ready to be produced. Its payload is shared; only the 61-byte header is written anew for the target.
 ///
 /// What the target's log owns is reset: base offset 0 (brokers refuse any other), no leader epoch, no flag.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct OutgoingBatch {
     pub(crate) attributes: Attributes,
     pub(crate) last_offset_delta: i32,
@@ -102,5 +104,18 @@ impl OutgoingBatch {
     /// The timestamp of the record with this delta, in ms since 1970, as readers of the target will see it.
     pub fn record_timestamp(&self, timestamp_delta: i64) -> i64 {
         self.base_timestamp.wrapping_add(timestamp_delta)
+    }
+}
+
+/// Shows what the header will say, not the records: they are many and not ours to print.
+impl fmt::Debug for OutgoingBatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OutgoingBatch")
+            .field("attributes", &self.attributes)
+            .field("record_count", &self.record_count)
+            .field("base_timestamp", &self.base_timestamp)
+            .field("max_timestamp", &self.max_timestamp)
+            .field("size", &self.size())
+            .finish_non_exhaustive()
     }
 }
