@@ -36,29 +36,38 @@ pub async fn create_topic(cluster: &Cluster, topic: &NewTopic) -> Result<(), Cli
             name: Arc::clone(&topic.name),
             num_partitions: topic.partitions,
             replication_factor: topic.replication_factor,
-            configs: topic.configs.iter().map(|(name, value)| (name.clone(), Some(value.clone()))).collect(),
+            configs: topic
+                .configs
+                .iter()
+                .map(|(name, value)| (name.clone(), Some(value.clone())))
+                .collect(),
         }],
         timeout_ms: ADMIN_TIMEOUT_MS,
         validate_only: false,
     };
     let answer = cluster.call_controller(&request).await?;
     let result = answer.topics.into_iter().next();
-    let (code, message) =
-        result.map_or((ErrorCode::UNKNOWN, None), |result| (result.error_code, result.error_message));
+    let (code, message) = result.map_or((ErrorCode::UNKNOWN, None), |result| {
+        (result.error_code, result.error_message)
+    });
     checked::<CreateTopicsRequest>(cluster, code, message)
 }
 
 /// Raises a topic's partition count to `partitions`.
 pub async fn grow_topic(cluster: &Cluster, topic: &Arc<str>, partitions: i32) -> Result<(), ClientError> {
     let request = CreatePartitionsRequest {
-        topics: vec![CreatePartitionsTopic { name: Arc::clone(topic), count: partitions }],
+        topics: vec![CreatePartitionsTopic {
+            name: Arc::clone(topic),
+            count: partitions,
+        }],
         timeout_ms: ADMIN_TIMEOUT_MS,
         validate_only: false,
     };
     let answer = cluster.call_controller(&request).await?;
     let result = answer.results.into_iter().next();
-    let (code, message) =
-        result.map_or((ErrorCode::UNKNOWN, None), |result| (result.error_code, result.error_message));
+    let (code, message) = result.map_or((ErrorCode::UNKNOWN, None), |result| {
+        (result.error_code, result.error_message)
+    });
     checked::<CreatePartitionsRequest>(cluster, code, message)
 }
 
@@ -68,7 +77,13 @@ pub async fn grow_topic(cluster: &Cluster, topic: &Arc<str>, partitions: i32) ->
 pub async fn describe_topics(
     cluster: &Cluster,
     topics: &[Arc<str>],
-) -> Result<(BTreeMap<Arc<str>, BTreeMap<String, String>>, BTreeMap<Arc<str>, ErrorCode>), ClientError> {
+) -> Result<
+    (
+        BTreeMap<Arc<str>, BTreeMap<String, String>>,
+        BTreeMap<Arc<str>, ErrorCode>,
+    ),
+    ClientError,
+> {
     let resources = topics
         .iter()
         .map(|topic| DescribeConfigsResource {
@@ -109,7 +124,11 @@ pub async fn init_producer_id(cluster: &Cluster) -> Result<ProducerIdentity, Cli
     Ok(answer.identity)
 }
 
-fn checked<R: Request>(cluster: &Cluster, code: ErrorCode, message: Option<String>) -> Result<(), ClientError> {
+fn checked<R: Request>(
+    cluster: &Cluster,
+    code: ErrorCode,
+    message: Option<String>,
+) -> Result<(), ClientError> {
     if code.is_ok() {
         return Ok(());
     }

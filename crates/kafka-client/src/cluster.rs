@@ -45,7 +45,11 @@ impl Cluster {
     /// # Errors
     /// [`ClientError::NoBootstrap`] with the reason of each server if none answers.
     pub async fn connect(settings: ClusterSettings) -> Result<Self, ClientError> {
-        let cluster = Self { settings, known: Mutex::default(), calls: tokio::sync::Mutex::default() };
+        let cluster = Self {
+            settings,
+            known: Mutex::default(),
+            calls: tokio::sync::Mutex::default(),
+        };
         cluster.ask_bootstrap(&no_topics()).await?;
         Ok(cluster)
     }
@@ -67,7 +71,10 @@ impl Cluster {
 
     /// Asks any broker for metadata of `topics` (`None`: of all topics) and remembers the brokers it names.
     pub async fn metadata(&self, topics: Option<Vec<Arc<str>>>) -> Result<MetadataResponse, ClientError> {
-        let request = MetadataRequest { topics, allow_auto_topic_creation: false };
+        let request = MetadataRequest {
+            topics,
+            allow_auto_topic_creation: false,
+        };
         for node in self.brokers() {
             if let Ok(connection) = self.connection(node).await
                 && let Ok(answer) = connection.call(&request).await
@@ -121,7 +128,12 @@ impl Cluster {
 
     /// Opens a connection of the caller's own to one broker, for fetching or producing.
     pub async fn open(&self, node: NodeId) -> Result<Connection, ClientError> {
-        let address = self.known().addresses.get(&node).cloned().ok_or_else(|| self.no_broker(node))?;
+        let address = self
+            .known()
+            .addresses
+            .get(&node)
+            .cloned()
+            .ok_or_else(|| self.no_broker(node))?;
         Connection::open(&address, &self.settings.connection).await
     }
 
@@ -148,7 +160,11 @@ impl Cluster {
                 }
             }
         }
-        Err(ClientError::NoBootstrap { cluster: self.settings.alias.clone(), tried, unresolvable })
+        Err(ClientError::NoBootstrap {
+            cluster: self.settings.alias.clone(),
+            tried,
+            unresolvable,
+        })
     }
 
     fn learn(&self, answer: &MetadataResponse) {
@@ -156,7 +172,12 @@ impl Cluster {
             addresses: answer
                 .brokers
                 .iter()
-                .map(|broker| (broker.node_id, format!("{}:{}", bracketed(&broker.host), broker.port)))
+                .map(|broker| {
+                    (
+                        broker.node_id,
+                        format!("{}:{}", bracketed(&broker.host), broker.port),
+                    )
+                })
                 .collect(),
             controller: (answer.controller_id.0 >= 0).then_some(answer.controller_id),
             cluster_id: answer.cluster_id.clone(),
@@ -169,15 +190,25 @@ impl Cluster {
     }
 
     fn no_broker(&self, node: NodeId) -> ClientError {
-        ClientError::UnknownBroker { cluster: self.settings.alias.clone(), node }
+        ClientError::UnknownBroker {
+            cluster: self.settings.alias.clone(),
+            node,
+        }
     }
 }
 
 fn no_topics() -> MetadataRequest {
-    MetadataRequest { topics: Some(Vec::new()), allow_auto_topic_creation: false }
+    MetadataRequest {
+        topics: Some(Vec::new()),
+        allow_auto_topic_creation: false,
+    }
 }
 
 /// An IPv6 address needs brackets before its port.
 fn bracketed(host: &str) -> String {
-    if host.contains(':') { format!("[{host}]") } else { host.to_owned() }
+    if host.contains(':') {
+        format!("[{host}]")
+    } else {
+        host.to_owned()
+    }
 }

@@ -74,7 +74,11 @@ struct Link {
 
 impl Default for CallOptions {
     fn default() -> Self {
-        Self { timeout: Duration::from_secs(30), expected_bytes: 0, version_max: i16::MAX }
+        Self {
+            timeout: Duration::from_secs(30),
+            expected_bytes: 0,
+            version_max: i16::MAX,
+        }
     }
 }
 
@@ -92,7 +96,12 @@ impl Connection {
             Err(ClientError::Lost { .. }) => Self::try_open(address, settings, 0).await?,
             Err(error) => return Err(error),
         };
-        Ok(Self { address: address.to_owned(), settings: settings.clone(), versions, link })
+        Ok(Self {
+            address: address.to_owned(),
+            settings: settings.clone(),
+            versions,
+            link,
+        })
     }
 
     async fn try_open(
@@ -102,7 +111,10 @@ impl Connection {
     ) -> Result<(Link, BrokerVersions), ClientError> {
         let stream = transport::connect(address, settings.connect_timeout).await?;
         let link = Link::start(address, stream, settings.response_bytes_max);
-        let options = CallOptions { timeout: settings.request_timeout, ..CallOptions::default() };
+        let options = CallOptions {
+            timeout: settings.request_timeout,
+            ..CallOptions::default()
+        };
         let mut version = newest;
         loop {
             let request = ApiVersionsRequest {
@@ -110,7 +122,11 @@ impl Connection {
                 client_software_version: env!("CARGO_PKG_VERSION").to_owned(),
             };
             let client_id = &settings.client_id;
-            let answer = link.start_call(address, &request, version, client_id, options).await?.answer().await?;
+            let answer = link
+                .start_call(address, &request, version, client_id, options)
+                .await?
+                .answer()
+                .await?;
             if answer.error_code == ErrorCode::UNSUPPORTED_VERSION && version > 0 {
                 version = 0; // KIP-511: the broker answered in version 0 and is to be asked in it.
                 continue;
@@ -147,16 +163,21 @@ impl Connection {
 
     fn version_up_to<R: Request>(&self, version_max: i16) -> Result<i16, ClientError> {
         let ours = VersionRange::new(R::VERSIONS.min, R::VERSIONS.max.min(version_max));
-        self.versions.negotiate(R::API, ours).map_err(|error| ClientError::Unsupported {
-            address: self.address.clone(),
-            api: R::API,
-            reason: error.to_string(),
-        })
+        self.versions
+            .negotiate(R::API, ours)
+            .map_err(|error| ClientError::Unsupported {
+                address: self.address.clone(),
+                api: R::API,
+                reason: error.to_string(),
+            })
     }
 
     /// The options a plain call uses.
     pub fn default_options(&self) -> CallOptions {
-        CallOptions { timeout: self.settings.request_timeout, ..CallOptions::default() }
+        CallOptions {
+            timeout: self.settings.request_timeout,
+            ..CallOptions::default()
+        }
     }
 
     /// Sends a request and waits for its answer.
@@ -171,7 +192,9 @@ impl Connection {
         options: CallOptions,
     ) -> Result<InFlight<R>, ClientError> {
         let version = self.version_up_to::<R>(options.version_max)?;
-        self.link.start_call(&self.address, request, version, &self.settings.client_id, options).await
+        self.link
+            .start_call(&self.address, request, version, &self.settings.client_id, options)
+            .await
     }
 
     /// Has the connection ended?
@@ -182,7 +205,9 @@ impl Connection {
 
 impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Connection").field("address", &self.address).finish_non_exhaustive()
+        f.debug_struct("Connection")
+            .field("address", &self.address)
+            .finish_non_exhaustive()
     }
 }
 
@@ -224,7 +249,11 @@ impl Link {
     ) -> Result<InFlight<R>, ClientError> {
         let correlation_id = self.correlation_ids.fetch_add(1, Ordering::Relaxed) & i32::MAX;
         let parts = encode_frame(request, version, correlation_id, client_id).map_err(|reason| {
-            ClientError::Encode { address: address.to_owned(), api: R::API, reason }
+            ClientError::Encode {
+                address: address.to_owned(),
+                api: R::API,
+                reason,
+            }
         })?;
         let (reply, answer) = oneshot::channel();
         let pending = Pending {
@@ -236,9 +265,20 @@ impl Link {
             expected_bytes: options.expected_bytes,
             reply,
         };
-        let lost = || ClientError::Lost { address: address.to_owned(), reason: "already closed".to_owned() };
-        self.queue.send(Outgoing { parts, pending }).await.map_err(|_closed| lost())?;
-        Ok(InFlight { address: address.to_owned(), version, reply: answer, request: PhantomData })
+        let lost = || ClientError::Lost {
+            address: address.to_owned(),
+            reason: "already closed".to_owned(),
+        };
+        self.queue
+            .send(Outgoing { parts, pending })
+            .await
+            .map_err(|_closed| lost())?;
+        Ok(InFlight {
+            address: address.to_owned(),
+            version,
+            reply: answer,
+            request: PhantomData,
+        })
     }
 }
 
@@ -248,7 +288,10 @@ impl<R: Request> InFlight<R> {
     /// Waits for the answer, its deadline or the end of the connection. Cancel safe; answers once.
     pub async fn answer(&mut self) -> Result<R::Response, ClientError> {
         let body = (&mut self.reply).await.unwrap_or_else(|_dropped| {
-            Err(ClientError::Lost { address: self.address.clone(), reason: "already closed".to_owned() })
+            Err(ClientError::Lost {
+                address: self.address.clone(),
+                reason: "already closed".to_owned(),
+            })
         })?;
         R::decode_response(self.version, body).map_err(|reason| ClientError::Malformed {
             address: self.address.clone(),

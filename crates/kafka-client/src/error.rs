@@ -21,22 +21,47 @@ pub enum ClientError {
     Lost { address: String, reason: String },
     /// No answer within the request's deadline; the connection is closed, so a late answer is never mistaken for another's.
     #[error("{address} did not answer {api} within {}", seconds(*.waited))]
-    TimedOut { address: String, api: ApiKey, waited: Duration },
+    TimedOut {
+        address: String,
+        api: ApiKey,
+        waited: Duration,
+    },
     /// The broker sent bytes that are not an answer of this version.
     #[error("{address} sent an answer to {api} that cannot be read: {reason}")]
-    Malformed { address: String, api: ApiKey, reason: DecodeError },
+    Malformed {
+        address: String,
+        api: ApiKey,
+        reason: DecodeError,
+    },
     /// A request that this version of the API cannot carry: a defect of ours.
     #[error("cannot encode {api} for {address}: {reason}")]
-    Encode { address: String, api: ApiKey, reason: EncodeError },
+    Encode {
+        address: String,
+        api: ApiKey,
+        reason: EncodeError,
+    },
     /// The broker and we share no version of an API.
     #[error("{address} offers no version of {api} that heliostat speaks: {reason}")]
-    Unsupported { address: String, api: ApiKey, reason: String },
+    Unsupported {
+        address: String,
+        api: ApiKey,
+        reason: String,
+    },
     /// The broker answered with an error code for the whole request.
-    #[error("{address} answered {api} with {code}{}", detail(.message))]
-    Answered { address: String, api: ApiKey, code: ErrorCode, message: Option<String> },
+    #[error("{address} answered {api} with {code}{}", detail(.message.as_ref()))]
+    Answered {
+        address: String,
+        api: ApiKey,
+        code: ErrorCode,
+        message: Option<String>,
+    },
     /// None of the bootstrap servers could be used; `tried` says why, one line each.
     #[error("no bootstrap server of cluster \"{cluster}\" can be reached: {}", .tried.join("; "))]
-    NoBootstrap { cluster: String, tried: Vec<String>, unresolvable: bool },
+    NoBootstrap {
+        cluster: String,
+        tried: Vec<String>,
+        unresolvable: bool,
+    },
     /// The metadata names no such broker (any more).
     #[error("cluster \"{cluster}\" has no broker {node}")]
     UnknownBroker { cluster: String, node: NodeId },
@@ -47,7 +72,11 @@ pub enum ClientError {
 impl ClientError {
     /// The error code of the answer, where the broker did answer.
     pub fn code(&self) -> Option<ErrorCode> {
-        if let Self::Answered { code, .. } = self { Some(*code) } else { None }
+        if let Self::Answered { code, .. } = self {
+            Some(*code)
+        } else {
+            None
+        }
     }
 }
 
@@ -59,6 +88,6 @@ fn seconds(duration: Duration) -> String {
     format!("{:.1} s", duration.as_secs_f64())
 }
 
-fn detail(message: &Option<String>) -> String {
-    message.as_ref().map_or_else(String::new, |text| format!(": {text}"))
+fn detail(message: Option<&String>) -> String {
+    message.map_or_else(String::new, |text| format!(": {text}"))
 }

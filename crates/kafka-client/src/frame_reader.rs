@@ -95,7 +95,9 @@ impl FrameReader {
 
     /// The length of the frame at the front, once its prefix is there.
     fn frame_length(&self) -> Result<Option<usize>, String> {
-        let Some(prefix) = self.buffer.first_chunk::<PREFIX_BYTES>() else { return Ok(None) };
+        let Some(prefix) = self.buffer.first_chunk::<PREFIX_BYTES>() else {
+            return Ok(None);
+        };
         check_frame_length(i32::from_be_bytes(*prefix), self.frame_bytes_max)
             .map(Some)
             .map_err(|error| error.to_string())
@@ -160,7 +162,8 @@ impl FrameReader {
         if length <= expected {
             self.buffer.reserve(missing);
         } else if spare < READ_BYTES_MIN / 2 {
-            self.buffer.reserve(missing.min(self.buffer.len().max(GROWTH_BYTES)));
+            self.buffer
+                .reserve(missing.min(self.buffer.len().max(GROWTH_BYTES)));
         }
     }
 
@@ -172,14 +175,19 @@ impl FrameReader {
         for (index, pending) in self.pending.drain(..).enumerate() {
             let address = self.address.clone();
             let error = match ended {
-                Ended::TimedOut if index == 0 => {
-                    ClientError::TimedOut { address, api: pending.api, waited: pending.timeout }
-                }
+                Ended::TimedOut if index == 0 => ClientError::TimedOut {
+                    address,
+                    api: pending.api,
+                    waited: pending.timeout,
+                },
                 Ended::TimedOut => ClientError::Lost {
                     address,
                     reason: "closed because an earlier request was not answered in time".to_owned(),
                 },
-                Ended::Lost(reason) => ClientError::Lost { address, reason: reason.clone() },
+                Ended::Lost(reason) => ClientError::Lost {
+                    address,
+                    reason: reason.clone(),
+                },
             };
             drop(pending.reply.send(Err(error)));
         }

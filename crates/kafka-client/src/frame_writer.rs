@@ -54,7 +54,10 @@ impl Buf for Pieces {
 
     fn chunks_vectored<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
         let mut filled = 0;
-        for (slot, piece) in slices.iter_mut().zip(self.0.iter().filter(|piece| !piece.is_empty())) {
+        for (slot, piece) in slices
+            .iter_mut()
+            .zip(self.0.iter().filter(|piece| !piece.is_empty()))
+        {
             *slot = IoSlice::new(piece);
             filled += 1;
         }
@@ -81,7 +84,10 @@ mod tests {
     #[test]
     fn pieces_read_as_one_buffer_across_empty_and_partial_pieces() {
         let mut pieces = Pieces(
-            [&b"ab"[..], b"", b"cde", b"f"].into_iter().map(Bytes::from_static).collect::<VecDeque<_>>(),
+            [&b"ab"[..], b"", b"cde", b"f"]
+                .into_iter()
+                .map(Bytes::from_static)
+                .collect::<VecDeque<_>>(),
         );
         assert_eq!(pieces.remaining(), 6);
         let mut slices = [IoSlice::new(&[]); 8];

@@ -44,7 +44,12 @@ const COORDINATOR_PAUSE: Duration = Duration::from_millis(50);
 impl GroupClient {
     /// A client for `group_id`; nothing is asked yet.
     pub fn new(cluster: Arc<Cluster>, group_id: &str, patience: Duration) -> Self {
-        Self { cluster, group_id: group_id.to_owned(), coordinator: Mutex::new(None), patience }
+        Self {
+            cluster,
+            group_id: group_id.to_owned(),
+            coordinator: Mutex::new(None),
+            patience,
+        }
     }
 
     /// The group's id.
@@ -54,23 +59,42 @@ impl GroupClient {
 
     /// The live members of the group; empty if it does not exist.
     pub async fn members(&self) -> Result<Vec<DescribedGroupMember>, ClientError> {
-        let request = DescribeGroupsRequest { groups: vec![self.group_id.clone()] };
+        let request = DescribeGroupsRequest {
+            groups: vec![self.group_id.clone()],
+        };
         let answer = self
-            .ask(&request, |answer| answer.groups.first().map_or(ErrorCode::NONE, |group| group.error_code))
+            .ask(&request, |answer| {
+                answer
+                    .groups
+                    .first()
+                    .map_or(ErrorCode::NONE, |group| group.error_code)
+            })
             .await?;
-        Ok(answer.groups.into_iter().next().map(|group| group.members).unwrap_or_default())
+        Ok(answer
+            .groups
+            .into_iter()
+            .next()
+            .map(|group| group.members)
+            .unwrap_or_default())
     }
 
     /// Every offset the group has committed.
     pub async fn committed(&self) -> Result<BTreeMap<TopicPartition, CommittedOffset>, ClientError> {
-        let request = OffsetFetchRequest { group_id: self.group_id.clone(), topics: None, require_stable: false };
+        let request = OffsetFetchRequest {
+            group_id: self.group_id.clone(),
+            topics: None,
+            require_stable: false,
+        };
         let answer = self.ask(&request, |answer| answer.error_code).await?;
         let mut committed = BTreeMap::new();
         for topic in answer.topics {
             for partition in topic.partitions {
                 if partition.committed_offset >= 0 && partition.error_code.is_ok() {
                     committed.insert(
-                        TopicPartition { topic: topic.name.clone(), partition: partition.partition_index },
+                        TopicPartition {
+                            topic: Arc::clone(&topic.name),
+                            partition: partition.partition_index,
+                        },
                         CommittedOffset {
                             offset: partition.committed_offset,
                             leader_epoch: partition.committed_leader_epoch,
@@ -102,8 +126,10 @@ impl GroupClient {
             };
             match topics.last_mut().filter(|topic| topic.name == tp.topic) {
                 Some(topic) => topic.partitions.push(partition),
-                None => topics
-                    .push(OffsetCommitTopic { name: tp.topic.clone(), partitions: vec![partition] }),
+                None => topics.push(OffsetCommitTopic {
+                    name: Arc::clone(&tp.topic),
+                    partitions: vec![partition],
+                }),
             }
         }
         let request = OffsetCommitRequest {
@@ -115,13 +141,23 @@ impl GroupClient {
         let answer = self
             .ask(&request, |answer| {
                 let codes = answer.topics.iter().flat_map(|topic| &topic.partitions);
-                codes.map(|partition| partition.error_code).find(|code| is_whole_group(*code)).unwrap_or(ErrorCode::NONE)
+                codes
+                    .map(|partition| partition.error_code)
+                    .find(|code| is_whole_group(*code))
+                    .unwrap_or(ErrorCode::NONE)
             })
             .await?;
         let mut refused = Vec::new();
         for topic in answer.topics {
-            for partition in topic.partitions.iter().filter(|partition| !partition.error_code.is_ok()) {
-                let tp = TopicPartition { topic: topic.name.clone(), partition: partition.partition_index };
+            for partition in topic
+                .partitions
+                .iter()
+                .filter(|partition| !partition.error_code.is_ok())
+            {
+                let tp = TopicPartition {
+                    topic: Arc::clone(&topic.name),
+                    partition: partition.partition_index,
+                };
                 refused.push((tp, partition.error_code));
             }
         }
@@ -175,7 +211,13 @@ impl GroupClient {
     }
 
     async fn find(&self) -> Result<NodeId, ClientError> {
-        let answer = self.cluster.call_any(&FindCoordinatorRequest { key: self.group_id.clone(), key_type: GROUP }).await?;
+        let answer = self
+            .cluster
+            .call_any(&FindCoordinatorRequest {
+                key: self.group_id.clone(),
+                key_type: GROUP,
+            })
+            .await?;
         if !answer.error_code.is_ok() {
             return Err(self.answered::<FindCoordinatorRequest>(answer.error_code, answer.error_message));
         }
@@ -189,7 +231,11 @@ impl GroupClient {
 
     fn answered<R: Request>(&self, code: ErrorCode, message: Option<String>) -> ClientError {
         ClientError::Answered {
-            address: format!("group \"{}\" on cluster \"{}\"", self.group_id, self.cluster.alias()),
+            address: format!(
+                "group \"{}\" on cluster \"{}\"",
+                self.group_id,
+                self.cluster.alias()
+            ),
             api: R::API,
             code,
             message,

@@ -6,14 +6,14 @@
 #![forbid(unsafe_code)]
 
 pub mod admin;
-pub mod group;
 pub mod cluster;
 pub mod connection;
 pub mod error;
 mod frame_reader;
 mod frame_writer;
-mod task;
+pub mod group;
 pub mod offsets;
+mod task;
 mod transport;
 
 pub use cluster::{Cluster, ClusterSettings};

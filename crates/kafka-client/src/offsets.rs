@@ -1,6 +1,7 @@
 //! Where partitions begin and end: `ListOffsets`, asked of each partition's leader.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use kafka_wire::api::list_offsets::{
     EARLIEST_TIMESTAMP, LATEST_TIMESTAMP, ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic,
@@ -52,16 +53,26 @@ pub async fn list_offsets(
         };
         match topics.iter_mut().find(|topic| topic.name == tp.topic) {
             Some(topic) => topic.partitions.push(partition),
-            None => topics.push(ListOffsetsTopic { name: tp.topic.clone(), partitions: vec![partition] }),
+            None => topics.push(ListOffsetsTopic {
+                name: Arc::clone(&tp.topic),
+                partitions: vec![partition],
+            }),
         }
     }
-    let request = ListOffsetsRequest { isolation_level: i8::from(committed_only), topics, timeout_ms: LIST_TIMEOUT_MS };
+    let request = ListOffsetsRequest {
+        isolation_level: i8::from(committed_only),
+        topics,
+        timeout_ms: LIST_TIMEOUT_MS,
+    };
     let answer = cluster.call(leader, &request).await?;
     let mut listed = BTreeMap::new();
     for topic in answer.topics {
         for partition in topic.partitions {
             listed.insert(
-                TopicPartition { topic: topic.name.clone(), partition: partition.partition_index },
+                TopicPartition {
+                    topic: Arc::clone(&topic.name),
+                    partition: partition.partition_index,
+                },
                 ListedOffset {
                     error_code: partition.error_code,
                     offset: partition.offset,

@@ -11,7 +11,10 @@ pub(crate) struct OwnedTask(JoinHandle<()>);
 // === impl OwnedTask ===
 
 impl OwnedTask {
-    #[expect(clippy::disallowed_methods, reason = "the task is aborted when its owner is dropped")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the task is aborted when its owner is dropped"
+    )]
     pub(crate) fn start(work: impl Future<Output = ()> + Send + 'static) -> Self {
         Self(tokio::spawn(work))
     }

@@ -20,7 +20,10 @@ pub(crate) async fn connect(address: &str, connect_timeout: Duration) -> Result<
     let resolved = match timeout(connect_timeout, lookup_host(address)).await {
         Ok(Ok(addresses)) => addresses.collect::<Vec<_>>(),
         Ok(Err(error)) => {
-            return Err(ClientError::Resolve { address: address.to_owned(), reason: io_reason(&error) });
+            return Err(ClientError::Resolve {
+                address: address.to_owned(),
+                reason: io_reason(&error),
+            });
         }
         Err(_) => {
             return Err(ClientError::Resolve {
@@ -41,9 +44,15 @@ pub(crate) async fn connect(address: &str, connect_timeout: Duration) -> Result<
         }
     }
     if reasons.is_empty() {
-        return Err(ClientError::Resolve { address: address.to_owned(), reason: "no address found".to_owned() });
+        return Err(ClientError::Resolve {
+            address: address.to_owned(),
+            reason: "no address found".to_owned(),
+        });
     }
-    Err(ClientError::Connect { address: address.to_owned(), reason: reasons.join(", ") })
+    Err(ClientError::Connect {
+        address: address.to_owned(),
+        reason: reasons.join(", "),
+    })
 }
 
 /// Best effort: a socket without these options works, only slower to answer or to notice a dead peer.

@@ -92,7 +92,9 @@ impl Committer {
         if changed.is_empty() {
             return Ok(());
         }
-        let offsets = changed.iter().map(|(partition, at)| (partition.tp.clone(), committed(partition, *at)));
+        let offsets = changed
+            .iter()
+            .map(|(partition, at)| (partition.tp.clone(), committed(partition, *at)));
         match commit_to(&self.group, &offsets.collect()).await {
             Ok(refused) => {
                 for (partition, position) in changed {
@@ -122,9 +124,14 @@ pub(crate) async fn commit_to(
     match group.commit(offsets).await {
         Ok(refused) => Ok(refused.into_iter().collect()),
         Err(error) => match error.code() {
-            Some(ErrorCode::UNKNOWN_MEMBER_ID | ErrorCode::ILLEGAL_GENERATION | ErrorCode::REBALANCE_IN_PROGRESS) => {
-                Err(RunError::GroupInUse { group: group.group_id().to_owned(), members: Vec::new() })
-            }
+            Some(
+                ErrorCode::UNKNOWN_MEMBER_ID
+                | ErrorCode::ILLEGAL_GENERATION
+                | ErrorCode::REBALANCE_IN_PROGRESS,
+            ) => Err(RunError::GroupInUse {
+                group: group.group_id().to_owned(),
+                members: Vec::new(),
+            }),
             _ => Err(RunError::Client(error)),
         },
     }
@@ -135,7 +142,10 @@ pub(crate) fn committed(partition: &SourcePartition, position: Position) -> Comm
     CommittedOffset {
         offset: position.offset,
         leader_epoch: position.leader_epoch,
-        metadata: PositionMetadata { topic_id: partition.topic_id, leader_epoch: position.leader_epoch }
-            .to_string(),
+        metadata: PositionMetadata {
+            topic_id: partition.topic_id,
+            leader_epoch: position.leader_epoch,
+        }
+        .to_string(),
     }
 }

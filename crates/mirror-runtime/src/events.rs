@@ -3,12 +3,12 @@
 //! WARN is for what an operator would want to be told about; what repairs itself within its normal rhythm is INFO or
 //! DEBUG. Nothing here is called per record.
 
+use crate::counters::Totals;
 use kafka_client::ClientError;
 use kafka_wire::error_code::ErrorCode;
 use kafka_wire::ids::{NodeId, TopicPartition};
 use mirror_core::halt::Halt;
 use mirror_core::topic_plan::Finding;
-use crate::counters::Totals;
 use tracing::{debug, error, info, warn};
 
 pub(crate) fn source_broker_lost(node: NodeId, reason: &ClientError, partitions: usize) {
@@ -17,6 +17,24 @@ pub(crate) fn source_broker_lost(node: NodeId, reason: &ClientError, partitions:
 
 pub(crate) fn target_broker_lost(node: NodeId, reason: &ClientError, unanswered: usize) {
     warn!(broker = %node, unanswered, "target broker lost, trying again: {reason}");
+}
+
+/// The first failure is told at once, then ever more rarely: somebody waits for a broker, or has to mend a port.
+pub(crate) fn not_connected(attempts: u32, reason: &ClientError) {
+    if attempts.is_power_of_two() || attempts == 0 {
+        warn!(attempts, "not connected yet, trying again: {reason}");
+    }
+}
+
+pub(crate) fn identity_unavailable(attempts: u32, reason: &ClientError) {
+    if attempts >= 4 && attempts.is_power_of_two() {
+        warn!(
+            attempts,
+            "the target gives no producer id, asking again: {reason}"
+        );
+    } else {
+        debug!(attempts, "no producer id yet: {reason}");
+    }
 }
 
 pub(crate) fn metadata_unavailable(cluster: &str, reason: &ClientError) {
@@ -74,7 +92,10 @@ pub(crate) fn partition_starts(tp: &TopicPartition, offset: i64, why: &str) {
 }
 
 pub(crate) fn topic_created(topic: &str, partitions: i32, replication_factor: i16) {
-    info!(topic, partitions, replication_factor, "created topic on the target");
+    info!(
+        topic,
+        partitions, replication_factor, "created topic on the target"
+    );
 }
 
 pub(crate) fn topic_grown(topic: &str, partitions: i32) {
@@ -106,7 +127,10 @@ pub(crate) fn last_commit_failed() {
 }
 
 pub(crate) fn not_drained(batches: usize) {
-    warn!(batches, "stopped before the target acknowledged everything: the next start may repeat these batches");
+    warn!(
+        batches,
+        "stopped before the target acknowledged everything: the next start may repeat these batches"
+    );
 }
 
 pub(crate) fn stopped(totals: &Totals, halts: &[Halt]) {

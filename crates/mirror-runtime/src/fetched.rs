@@ -80,8 +80,20 @@ pub(crate) struct ArrivedBytes {
 
 impl ArrivedBytes {
     pub(crate) fn into_arrived(self, assignment: Assignment, credit: Credit, copy: bool) -> Arrived {
-        let records = if copy { Bytes::copy_from_slice(&self.records) } else { self.records };
-        Arrived { assignment, chunk: Chunk { from: self.from, records, aborted: self.aborted, credit } }
+        let records = if copy {
+            Bytes::copy_from_slice(&self.records)
+        } else {
+            self.records
+        };
+        Arrived {
+            assignment,
+            chunk: Chunk {
+                from: self.from,
+                records,
+                aborted: self.aborted,
+                credit,
+            },
+        }
     }
 }
 
@@ -105,26 +117,42 @@ pub(crate) fn judge(
         | FetchDisposition::Corrupt => return Err(TroubleKind::Passing(code)),
     }
     if let Some(diverging) = fetched.diverging_epoch {
-        return Err(TroubleKind::Diverged { epoch: diverging.epoch, end_offset: diverging.end_offset });
+        return Err(TroubleKind::Diverged {
+            epoch: diverging.epoch,
+            end_offset: diverging.end_offset,
+        });
     }
     let partition = &held.assignment.partition;
     let cursor = partition.cursor();
     let stable_known = settings.committed_only && fetched.last_stable_offset >= 0;
-    let readable_end = if stable_known { fetched.last_stable_offset } else { fetched.high_watermark };
+    let readable_end = if stable_known {
+        fetched.last_stable_offset
+    } else {
+        fetched.high_watermark
+    };
     if readable_end >= 0 {
         partition.set_readable_end(readable_end);
     }
     if fetched.records.is_empty() {
         return Ok(None);
     }
-    let corrupt = |detail: String| TroubleKind::Corrupt { offset: cursor.offset, detail };
+    let corrupt = |detail: String| TroubleKind::Corrupt {
+        offset: cursor.offset,
+        detail,
+    };
     match fetched_position(&fetched.records).map_err(|error| corrupt(error.to_string()))? {
-        Some(FetchedPosition { next_offset, .. }) if next_offset <= cursor.offset => {
-            Err(corrupt(format!("the answer ends at offset {next_offset}, before what was asked for")))
-        }
-        Some(FetchedPosition { next_offset, leader_epoch }) => {
+        Some(FetchedPosition { next_offset, .. }) if next_offset <= cursor.offset => Err(corrupt(format!(
+            "the answer ends at offset {next_offset}, before what was asked for"
+        ))),
+        Some(FetchedPosition {
+            next_offset,
+            leader_epoch,
+        }) => {
             held.bytes_max = settings.partition_bytes_max;
-            partition.set_cursor(FetchCursor { offset: next_offset, last_fetched_epoch: leader_epoch });
+            partition.set_cursor(FetchCursor {
+                offset: next_offset,
+                last_fetched_epoch: leader_epoch,
+            });
             Ok(Some(ArrivedBytes {
                 from: cursor.offset,
                 records: fetched.records.clone(),

@@ -19,9 +19,9 @@ use tokio::time::sleep;
 
 use crate::events;
 use crate::fetched::{Arrived, Chunk, Trouble, TroubleKind, judge};
-use crate::shared::FlowShared;
 use crate::memory::Memory;
-use crate::partition::SourcePartition;
+use crate::partition::{PartitionKey, SourcePartition};
+use crate::shared::FlowShared;
 
 /// Commands that may wait for a fetcher.
 pub(crate) const COMMANDS: usize = 64;
@@ -99,7 +99,7 @@ impl Fetcher {
     /// Runs until the flow drops its end of the commands.
     pub(crate) async fn run(mut self) {
         let seed = u64::from(self.node.0.unsigned_abs());
-        let mut backoff = Backoff::new(self.settings.reconnect.clone(), seed);
+        let mut backoff = Backoff::new(self.settings.reconnect, seed);
         loop {
             let ended = match self.connect().await {
                 Ok(Some(connection)) => {
@@ -194,47 +194,16 @@ impl Fetcher {
 
     /// Sends a fetch for every partition that may hold more bytes; `None` if there is none, or no credit.
     async fn begin(&mut self, connection: &Connection) -> Result<Option<Outstanding>, ClientError> {
-        self.held.retain(|tp, held| {
-            let keep = !held.assignment.partition.is_halted() && !held.assignment.chunks.is_closed();
-            if !keep {
-                self.session.remove(tp);
-            }
-            keep
-        });
-        let memory = &self.shared.memory;
-        let Some((reservation, only_empty)) = self.reserve(memory) else { return Ok(None) };
-        let (mut asked, mut paused) = (0_usize, 0_usize);
-        for (tp, held) in &self.held {
-            let partition = &held.assignment.partition;
-            let allowed = if only_empty {
-                memory.held_by(partition.key) == 0
-            } else {
-                memory.allowance(partition.key) > 0
-            };
-            if !allowed || held.assignment.chunks.capacity() == 0 {
-                self.session.pause(tp);
-                paused += 1;
-                continue;
-            }
-            let cursor = partition.cursor();
-            self.session.set(
-                tp.clone(),
-                FetchTarget {
-                    topic_id: partition.topic_id,
-                    fetch_offset: cursor.offset,
-                    current_leader_epoch: held.assignment.leader_epoch,
-                    last_fetched_epoch: cursor.last_fetched_epoch,
-                    partition_max_bytes: held.bytes_max,
-                },
-            );
-            asked += 1;
-        }
-        if asked == 0 {
-            memory.commit_actual(reservation, &[]);
-            return Ok(None);
-        }
         let version = connection.version_of::<FetchRequest>()?;
-        let wait_max = if paused > 0 { WAIT_WHILE_PAUSED } else { self.settings.wait_max };
+        self.forget_halted();
+        let Some((reservation, paused)) = self.reserve() else {
+            return Ok(None);
+        };
+        let wait_max = if paused {
+            WAIT_WHILE_PAUSED
+        } else {
+            self.settings.wait_max
+        };
         let limits = FetchLimits {
             max_wait_ms: i32::try_from(wait_max.as_millis()).unwrap_or(i32::MAX),
             min_bytes: self.settings.bytes_min,
@@ -248,24 +217,70 @@ impl Fetcher {
             ..CallOptions::default()
         };
         match connection.start(&request, options).await {
-            Ok(in_flight) => Ok(Some(Outstanding { in_flight, reservation })),
+            Ok(in_flight) => Ok(Some(Outstanding {
+                in_flight,
+                reservation,
+            })),
             Err(error) => {
-                memory.commit_actual(reservation, &[]);
+                self.shared.memory.commit_actual(reservation, &[]);
                 Err(error)
             }
         }
     }
 
-    /// Credit for one answer: the ordinary one, or the lane for partitions that hold nothing.
-    fn reserve(&self, memory: &Memory) -> Option<(Reservation, bool)> {
-        if self.held.is_empty() {
+    fn forget_halted(&mut self) {
+        self.held.retain(|tp, held| {
+            let keep = !held.assignment.partition.is_halted() && !held.assignment.chunks.is_closed();
+            if !keep {
+                self.session.remove(tp);
+            }
+            keep
+        });
+    }
+
+    /// Sets credit aside and tells the session which partitions to ask for: the ordinary credit for those that may
+    /// hold more, else the lane for those that hold nothing. Also says whether some partition has to wait for credit.
+    fn reserve(&mut self) -> Option<(Reservation, bool)> {
+        let memory = Arc::clone(&self.shared.memory);
+        // Looked at before the reservation is made, which takes from what partitions are allowed.
+        let wanting = self.ask_for(|key| memory.allowance(key) > 0);
+        if wanting > 0 {
+            let bytes = self.settings.bytes_max;
+            if let Some(reservation) = memory.reserve(bytes, FETCH_BYTES_MIN.min(bytes)) {
+                return Some((reservation, wanting < self.held.len()));
+            }
+        }
+        let empty = self.ask_for(|key| memory.held_by(key) == 0);
+        if empty == 0 {
             return None;
         }
-        let ordinary = memory.reserve(self.settings.bytes_max, FETCH_BYTES_MIN.min(self.settings.bytes_max));
-        match ordinary {
-            Some(reservation) => Some((reservation, false)),
-            None => memory.reserve_lane().map(|reservation| (reservation, true)),
+        memory.reserve_lane().map(|reservation| (reservation, true))
+    }
+
+    /// Asks for the partitions that `allowed` names and that have room in their queue, pauses the others, and returns
+    /// how many are asked for.
+    fn ask_for(&mut self, allowed: impl Fn(PartitionKey) -> bool) -> usize {
+        let mut asked = 0;
+        for (tp, held) in &self.held {
+            let partition = &held.assignment.partition;
+            if !allowed(partition.key) || held.assignment.chunks.capacity() == 0 {
+                self.session.pause(tp);
+                continue;
+            }
+            asked += 1;
+            let cursor = partition.cursor();
+            self.session.set(
+                tp.clone(),
+                FetchTarget {
+                    topic_id: partition.topic_id,
+                    fetch_offset: cursor.offset,
+                    current_leader_epoch: held.assignment.leader_epoch,
+                    last_fetched_epoch: cursor.last_fetched_epoch,
+                    partition_max_bytes: held.bytes_max,
+                },
+            );
         }
+        asked
     }
 
     /// Moves the cursors by what an answer holds and turns its reservation into credit.
@@ -288,11 +303,16 @@ impl Fetcher {
         let mut judged = Vec::new();
         let mut troubles = Vec::new();
         for (tp, fetched) in partitions {
-            let Some(held) = self.held.get_mut(&tp) else { continue };
+            let Some(held) = self.held.get_mut(&tp) else {
+                continue;
+            };
             match judge(held, &fetched, &self.settings) {
                 Ok(Some(bytes)) => judged.push((held.assignment.clone(), bytes)),
                 Ok(None) => {}
-                Err(kind) => troubles.push(Trouble { partition: Arc::clone(&held.assignment.partition), kind }),
+                Err(kind) => troubles.push(Trouble {
+                    partition: Arc::clone(&held.assignment.partition),
+                    kind,
+                }),
             }
         }
         for trouble in &troubles {
@@ -303,7 +323,12 @@ impl Fetcher {
         let shared_answer = judged.len() > 1;
         let sizes: Vec<_> = judged
             .iter()
-            .map(|(assignment, bytes)| (assignment.partition.key, u64::try_from(bytes.records.len()).unwrap_or(u64::MAX)))
+            .map(|(assignment, bytes)| {
+                (
+                    assignment.partition.key,
+                    u64::try_from(bytes.records.len()).unwrap_or(u64::MAX),
+                )
+            })
             .collect();
         let credits = memory.commit_actual(reservation, &sizes);
         let arrived = judged
@@ -329,8 +354,10 @@ impl Fetcher {
     /// After a lost connection every partition goes back to the flow: another broker may lead it by now.
     async fn give_back_all(&mut self) {
         for held in std::mem::take(&mut self.held).into_values() {
-            let trouble =
-                Trouble { partition: held.assignment.partition, kind: TroubleKind::LeaderUnknown };
+            let trouble = Trouble {
+                partition: held.assignment.partition,
+                kind: TroubleKind::LeaderUnknown,
+            };
             drop(self.troubles.send(trouble).await);
         }
     }
@@ -340,14 +367,27 @@ impl Fetcher {
             FetcherCommand::Assign(assignments) => {
                 for assignment in assignments {
                     let bytes_max = self.settings.partition_bytes_max;
-                    self.held.insert(assignment.partition.tp.clone(), Held { assignment, bytes_max });
+                    self.held.insert(
+                        assignment.partition.tp.clone(),
+                        Held {
+                            assignment,
+                            bytes_max,
+                        },
+                    );
                 }
             }
             FetcherCommand::Release(tp) => {
                 self.session.remove(&tp);
                 if let Some(held) = self.held.remove(&tp) {
                     let partition = held.assignment.partition;
-                    drop(self.troubles.send(Trouble { partition, kind: TroubleKind::Released }).await);
+                    drop(
+                        self.troubles
+                            .send(Trouble {
+                                partition,
+                                kind: TroubleKind::Released,
+                            })
+                            .await,
+                    );
                 }
             }
         }
@@ -359,8 +399,14 @@ fn may_fetch(held: &BTreeMap<TopicPartition, Held>, memory: &Memory) -> bool {
     let room = |held: &&Held| held.assignment.chunks.capacity() > 0;
     let key = |held: &Held| held.assignment.partition.key;
     let enough = FETCH_BYTES_MIN.min(memory.share());
-    held.values().filter(room).any(|held| memory.allowance(key(held)) >= enough)
-        || (held.values().filter(room).any(|held| memory.held_by(key(held)) == 0) && memory.lane_is_free())
+    held.values()
+        .filter(room)
+        .any(|held| memory.allowance(key(held)) >= enough)
+        || (held
+            .values()
+            .filter(room)
+            .any(|held| memory.held_by(key(held)) == 0)
+            && memory.lane_is_free())
 }
 
 /// The answer of the outstanding request; never ready without one. Cancel safe.

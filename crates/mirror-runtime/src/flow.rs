@@ -117,10 +117,15 @@ pub(crate) enum FlowEnd {
 impl Flow {
     /// Connects to both clusters and reads the positions. Nothing is mirrored yet.
     pub(crate) async fn start(config: Config) -> Result<Self, RunError> {
-        let (source, target) = tokio::try_join!(connect::cluster(&config.source), connect::cluster(&config.target))
-            .map_err(RunError::Client)?;
+        let (source, target) =
+            tokio::try_join!(connect::cluster(&config.source), connect::cluster(&config.target))
+                .map_err(RunError::Client)?;
         let Positions::SourceGroup { group_id } = &config.flow.positions;
-        let group = Arc::new(GroupClient::new(Arc::clone(&source), group_id, COORDINATOR_PATIENCE));
+        let group = Arc::new(GroupClient::new(
+            Arc::clone(&source),
+            group_id,
+            COORDINATOR_PATIENCE,
+        ));
         let committed_only = config.flow.isolation == IsolationLevel::ReadCommitted;
         let positions = StartPositions::read(Arc::clone(&group), config.flow.start, committed_only).await?;
 
@@ -234,9 +239,15 @@ impl Flow {
             if supervised.fetcher.is_some() || supervised.partition.is_halted() {
                 continue;
             }
-            let Some((node, leader_epoch)) = supervised.leader else { continue };
+            let Some((node, leader_epoch)) = supervised.leader else {
+                continue;
+            };
             if supervised.not_before > now {
-                next_due = Some(next_due.unwrap_or(supervised.not_before).min(supervised.not_before));
+                next_due = Some(
+                    next_due
+                        .unwrap_or(supervised.not_before)
+                        .min(supervised.not_before),
+                );
                 continue;
             }
             supervised.fetcher = Some(node);
@@ -250,8 +261,15 @@ impl Flow {
             self.refresh_due = self.refresh_due.min(due);
         }
         for (node, assigned) in assignments {
-            let given: Vec<_> = assigned.iter().map(|assignment| assignment.partition.tp.clone()).collect();
-            if self.fetcher(node).try_send(FetcherCommand::Assign(assigned)).is_err() {
+            let given: Vec<_> = assigned
+                .iter()
+                .map(|assignment| assignment.partition.tp.clone())
+                .collect();
+            if self
+                .fetcher(node)
+                .try_send(FetcherCommand::Assign(assigned))
+                .is_err()
+            {
                 for tp in given {
                     self.set_free(&tp);
                 }
@@ -262,7 +280,9 @@ impl Flow {
     /// The partition has no fetcher any more. It gets one again after a pause that grows while it is given up again
     /// and again.
     fn set_free(&mut self, tp: &TopicPartition) {
-        let Some(supervised) = self.partitions.get_mut(tp) else { return };
+        let Some(supervised) = self.partitions.get_mut(tp) else {
+            return;
+        };
         let now = Instant::now();
         let pause = match supervised.last_trouble {
             Some((at, pause)) if now < at + pause + TROUBLE_MEMORY => (pause * 2).min(TROUBLE_PAUSE_MAX),
@@ -287,7 +307,10 @@ impl Flow {
                 held: BTreeMap::new(),
                 session: FetchSession::new(),
             };
-            FetcherHandle { commands, _task: Task::start("fetcher", fetcher.run()) }
+            FetcherHandle {
+                commands,
+                _task: Task::start("fetcher", fetcher.run()),
+            }
         });
         &handle.commands
     }
@@ -295,8 +318,14 @@ impl Flow {
 
 fn budget_limits(config: &Config) -> BudgetLimits {
     let total = u64::try_from(config.memory.in_flight_bytes_max).unwrap_or(u64::MAX);
-    let lane = u64::try_from(config.flow.fetch.partition_bytes_max).unwrap_or(0).min(total / 8);
-    BudgetLimits { total, share: (total / 8).max(lane), lane }
+    let lane = u64::try_from(config.flow.fetch.partition_bytes_max)
+        .unwrap_or(0)
+        .min(total / 8);
+    BudgetLimits {
+        total,
+        share: (total / 8).max(lane),
+        lane,
+    }
 }
 
 fn fetcher_settings(config: &Config) -> FetcherSettings {
@@ -310,7 +339,10 @@ fn fetcher_settings(config: &Config) -> FetcherSettings {
         bytes_max: u64::try_from(fetch.bytes_max).unwrap_or(0).min(total / 4),
         partition_bytes_max: fetch.partition_bytes_max,
         request_timeout: config.source.request_timeout,
-        reconnect: backoff(config.source.reconnect_backoff, config.source.reconnect_backoff_max),
+        reconnect: backoff(
+            config.source.reconnect_backoff,
+            config.source.reconnect_backoff_max,
+        ),
     }
 }
 
@@ -323,12 +355,17 @@ fn producer_settings(config: &Config) -> ProducerSettings {
         decompressed_bytes_max: config.memory.decompressed_batch_bytes_max,
         timeout: produce.timeout,
         // The broker's own time-out comes first, so that its answer is heard.
-        request_timeout: target.request_timeout.max(produce.timeout + Duration::from_secs(5)),
+        request_timeout: target
+            .request_timeout
+            .max(produce.timeout + Duration::from_secs(5)),
         reconnect: backoff(target.reconnect_backoff, target.reconnect_backoff_max),
         retry: backoff(target.retry_backoff, target.reconnect_backoff_max),
     }
 }
 
 fn backoff(initial: Duration, max: Duration) -> BackoffConfig {
-    BackoffConfig { initial, max: max.max(initial) }
+    BackoffConfig {
+        initial,
+        max: max.max(initial),
+    }
 }

@@ -26,7 +26,10 @@ pub(crate) struct Credit {
 
 impl Memory {
     pub(crate) fn new(limits: BudgetLimits) -> Arc<Self> {
-        Arc::new(Self { budget: Mutex::new(Budget::new(limits)), returned: Notify::new() })
+        Arc::new(Self {
+            budget: Mutex::new(Budget::new(limits)),
+            returned: Notify::new(),
+        })
     }
 
     /// How many more bytes this partition may hold.
@@ -73,14 +76,22 @@ impl Memory {
         self.returned.notify_waiters();
         arrived
             .iter()
-            .map(|&(partition, bytes)| Credit { memory: Arc::clone(self), partition, bytes })
+            .map(|&(partition, bytes)| Credit {
+                memory: Arc::clone(self),
+                partition,
+                bytes,
+            })
             .collect()
     }
 
     /// Charges bytes that were made here: a batch on its way to the target.
     pub(crate) fn charge(self: &Arc<Self>, partition: PartitionKey, bytes: u64) -> Credit {
         self.lock().charge(partition, bytes);
-        Credit { memory: Arc::clone(self), partition, bytes }
+        Credit {
+            memory: Arc::clone(self),
+            partition,
+            bytes,
+        }
     }
 
     /// Waits until `ready` holds, looking again whenever credit came back.

@@ -12,7 +12,7 @@ use crate::shared::FlowShared;
 /// How often the line on a terminal is renewed.
 const TERMINAL_PERIOD: Duration = Duration::from_secs(1);
 /// How often the log tells how it goes.
-const LOG_PERIOD: Duration = Duration::from_secs(60);
+const LOG_PERIOD: Duration = Duration::from_mins(1);
 
 /// Runs until dropped.
 pub(crate) async fn run(shared: Arc<FlowShared>, committed: Arc<Committed>) {
@@ -29,7 +29,11 @@ pub(crate) async fn run(shared: Arc<FlowShared>, committed: Arc<Committed>) {
             records: totals.acked_records,
             records_per_second: rate(totals.acked_records - last.acked_records, seconds),
             megabytes_per_second: rate(totals.acked_bytes - last.acked_bytes, seconds) / 1e6,
-            lag: committed.all().iter().filter_map(|partition| partition.lag()).sum(),
+            lag: committed
+                .all()
+                .iter()
+                .filter_map(|partition| partition.lag())
+                .sum(),
             halted: shared.halts().len(),
             in_flight_bytes: shared.memory.used(),
         };
@@ -64,7 +68,11 @@ struct Line {
 
 impl Line {
     fn text(&self) -> String {
-        let halted = if self.halted > 0 { format!(" | {} partitions HALTED", self.halted) } else { String::new() };
+        let halted = if self.halted > 0 {
+            format!(" | {} partitions HALTED", self.halted)
+        } else {
+            String::new()
+        };
         format!(
             "{} records | {:.0} records/s | {:.1} MB/s | lag {} offsets{halted}",
             self.records, self.records_per_second, self.megabytes_per_second, self.lag

@@ -16,9 +16,9 @@ use tokio::task::yield_now;
 
 use crate::events;
 use crate::fetched::{Chunk, Trouble, TroubleKind};
-use crate::shared::FlowShared;
 use crate::partition::SourcePartition;
 use crate::producer::{BatchToken, TargetBatch};
+use crate::shared::FlowShared;
 
 /// Answers' worth of bytes that may wait for one router; the byte budget is the real bound.
 pub(crate) const CHUNKS: usize = 16;
@@ -29,15 +29,21 @@ pub(crate) struct Workbenches(Mutex<Vec<Workbench>>);
 
 /// The task of one source partition.
 pub(crate) struct Routing {
-    pub(crate) shared: Arc<FlowShared>,
-    pub(crate) partition: Arc<SourcePartition>,
-    pub(crate) router: PartitionRouter,
-    pub(crate) chunks: mpsc::Receiver<Chunk>,
+    shared: Arc<FlowShared>,
+    partition: Arc<SourcePartition>,
+    router: PartitionRouter,
+    chunks: mpsc::Receiver<Chunk>,
+    outlets: RoutingOutlets,
+    routed: Vec<Routed>,
+}
+
+/// Where a routing task's results go, and what tells it to end.
+#[derive(Debug, Clone)]
+pub(crate) struct RoutingOutlets {
     pub(crate) producer: mpsc::Sender<TargetBatch>,
     pub(crate) troubles: mpsc::Sender<Trouble>,
     /// True when the flow drains: what is routed is sent, what is not is left for the next start.
     pub(crate) draining: watch::Receiver<bool>,
-    pub(crate) routed: Vec<Routed>,
 }
 
 /// Why a chunk was not routed to its end.
@@ -57,12 +63,17 @@ impl Routing {
         partition: Arc<SourcePartition>,
         config: RouterConfig,
         chunks: mpsc::Receiver<Chunk>,
-        producer: mpsc::Sender<TargetBatch>,
-        troubles: mpsc::Sender<Trouble>,
-        draining: watch::Receiver<bool>,
+        outlets: RoutingOutlets,
     ) -> Self {
         let router = PartitionRouter::new(partition.tp.partition, config, partition.cursor().offset);
-        Self { shared, partition, router, chunks, producer, troubles, draining, routed: Vec::new() }
+        Self {
+            shared,
+            partition,
+            router,
+            chunks,
+            outlets,
+            routed: Vec::new(),
+        }
     }
 
     /// Runs until the flow drains, the partition halts, or its bytes cannot be routed.
@@ -83,7 +94,7 @@ impl Routing {
         loop {
             let chunk = tokio::select! {
                 biased;
-                _ = self.draining.wait_for(|draining| *draining) => return Unrouted::Draining,
+                _ = self.outlets.draining.wait_for(|draining| *draining) => return Unrouted::Draining,
                 chunk = self.chunks.recv() => match chunk {
                     Some(chunk) => chunk,
                     None => return Unrouted::Draining,
@@ -109,19 +120,25 @@ impl Routing {
             // Fetched before the fetcher was told to go back to bytes that could not be routed; they come again.
             return Ok(());
         }
-        let listed = chunk.aborted.iter().map(|aborted| (aborted.producer_id, aborted.first_offset));
+        let listed = chunk
+            .aborted
+            .iter()
+            .map(|aborted| (aborted.producer_id, aborted.first_offset));
         let mut aborted = AbortedTransactions::listed(listed);
         for batch in Batches::new(chunk.records.clone()) {
             if self.partition.is_halted() {
                 return Err(Unrouted::Halted);
             }
-            if *self.draining.borrow() {
+            if *self.outlets.draining.borrow() {
                 return Err(Unrouted::Draining);
             }
             self.wait_for_room(&chunk).await;
             let routed = match batch {
                 Ok(batch) => self.route_batch(&batch, &mut aborted),
-                Err(cause) => Err(RouteError::Corrupt { offset: self.router.position(), cause }),
+                Err(cause) => Err(RouteError::Corrupt {
+                    offset: self.router.position(),
+                    cause,
+                }),
             };
             self.emit().await?;
             if let Err(error) = routed {
@@ -133,14 +150,13 @@ impl Routing {
         Ok(())
     }
 
-    fn route_batch(
-        &mut self,
-        batch: &Batch,
-        aborted: &mut AbortedTransactions,
-    ) -> Result<(), RouteError> {
+    fn route_batch(&mut self, batch: &Batch, aborted: &mut AbortedTransactions) -> Result<(), RouteError> {
         let mut bench = self.shared.workbenches.take();
         let result = loop {
-            match self.router.route(batch.clone(), aborted, &mut bench, &mut self.routed) {
+            match self
+                .router
+                .route(batch.clone(), aborted, &mut bench, &mut self.routed)
+            {
                 Err(RouteError::RecordTooLarge { offset, size, limit })
                     if self.shared.on_refused_record == OnRefusedRecord::SkipAndCount =>
                 {
@@ -166,7 +182,7 @@ impl Routing {
     async fn wait_for_room(&self, chunk: &Chunk) {
         let (key, memory) = (self.partition.key, &self.shared.memory);
         let waiting = chunk.credit.bytes();
-        let mut draining = self.draining.clone();
+        let mut draining = self.outlets.draining.clone();
         tokio::select! {
             () = memory.wait_until(|memory| {
                 self.partition.is_halted() || memory.held_by(key) <= waiting.saturating_add(memory.share())
@@ -182,13 +198,14 @@ impl Routing {
             match routed {
                 Routed::Entry(entry) => {
                     self.shared.counters.routed(&entry);
-                    self.partition.handle_routed(entry.entry, entry.next_offset, entry.leader_epoch);
+                    self.partition
+                        .handle_routed(entry.entry, entry.next_offset, entry.leader_epoch);
                 }
                 Routed::Batch(routed) => {
                     self.shared.counters.answered(routed.answer);
                     self.partition.handle_sent(&routed.entries);
                     let target_batch = target_batch(&self.shared, &self.partition, routed);
-                    if self.producer.send(target_batch).await.is_err() {
+                    if self.outlets.producer.send(target_batch).await.is_err() {
                         outcome = Err(Unrouted::ProducerGone);
                         break;
                     }
@@ -201,8 +218,19 @@ impl Routing {
 
     /// The bytes cannot be routed: the flow decides whether to fetch them again or to halt.
     async fn report(&self, error: &RouteError) {
-        let kind = TroubleKind::Unroutable { offset: self.router.position(), error: error.clone() };
-        drop(self.troubles.send(Trouble { partition: Arc::clone(&self.partition), kind }).await);
+        let kind = TroubleKind::Unroutable {
+            offset: self.router.position(),
+            error: error.clone(),
+        };
+        drop(
+            self.outlets
+                .troubles
+                .send(Trouble {
+                    partition: Arc::clone(&self.partition),
+                    kind,
+                })
+                .await,
+        );
     }
 }
 
@@ -229,7 +257,11 @@ fn target_batch(shared: &FlowShared, partition: &Arc<SourcePartition>, routed: R
 
 impl Workbenches {
     fn take(&self) -> Workbench {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop()
+            .unwrap_or_default()
     }
 
     fn put(&self, bench: Workbench) {

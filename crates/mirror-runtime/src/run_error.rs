@@ -33,7 +33,9 @@ impl RunError {
     /// The process' exit code. MirrorMaker gives 1 when its clients cannot be made, 255 when a thread dies.
     pub fn exit_code(&self) -> i32 {
         match self {
-            Self::Client(ClientError::NoBootstrap { unresolvable: true, .. }) => 1,
+            Self::Client(ClientError::NoBootstrap {
+                unresolvable: true, ..
+            }) => 1,
             Self::GroupInUse { .. } => 1,
             Self::Client(_) | Self::NoPosition { .. } | Self::Panicked(_) => 255,
         }

@@ -45,7 +45,10 @@ impl FlowShared {
         if partition.halt() {
             let halt = Halt::new(partition.tp.clone(), reason);
             events::halted(&halt);
-            self.halts.lock().unwrap_or_else(PoisonError::into_inner).push(halt);
+            self.halts
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(halt);
         }
     }
 

@@ -62,10 +62,18 @@ impl StartPositions {
                 .into_iter()
                 .map(|member| format!("{} at {}", member.client_id, member.client_host))
                 .collect();
-            return Err(RunError::GroupInUse { group: group.group_id().to_owned(), members });
+            return Err(RunError::GroupInUse {
+                group: group.group_id().to_owned(),
+                members,
+            });
         }
         let committed = group.committed().await.map_err(RunError::Client)?;
-        Ok(Self { group, committed, policy, committed_only })
+        Ok(Self {
+            group,
+            committed,
+            policy,
+            committed_only,
+        })
     }
 
     /// Did the group have a position for some partition of this topic?
@@ -83,7 +91,10 @@ impl StartPositions {
         let mut to_list: BTreeMap<(NodeId, bool), Vec<TopicPartition>> = BTreeMap::new();
         for partition in starting {
             if let Some(committed) = self.committed.get(&partition.tp) {
-                starts.insert(partition.tp.clone(), from_committed(committed, partition.topic_id));
+                starts.insert(
+                    partition.tp.clone(),
+                    from_committed(committed, partition.topic_id),
+                );
                 continue;
             }
             let earliest = match self.policy {
@@ -97,14 +108,25 @@ impl StartPositions {
                     });
                 }
             };
-            to_list.entry((partition.leader, earliest)).or_default().push(partition.tp.clone());
+            to_list
+                .entry((partition.leader, earliest))
+                .or_default()
+                .push(partition.tp.clone());
         }
         for ((leader, earliest), partitions) in to_list {
-            let point = if earliest { OffsetPoint::Earliest } else { OffsetPoint::Latest };
+            let point = if earliest {
+                OffsetPoint::Earliest
+            } else {
+                OffsetPoint::Latest
+            };
             let listed = list_offsets(source, leader, &partitions, point, self.committed_only)
                 .await
                 .map_err(RunError::Client)?;
-            starts.extend(listed.into_iter().filter_map(|(tp, listed)| Some((tp, from_listed(listed, earliest)?))));
+            starts.extend(
+                listed
+                    .into_iter()
+                    .filter_map(|(tp, listed)| Some((tp, from_listed(listed, earliest)?))),
+            );
         }
         Ok(starts)
     }
@@ -112,12 +134,21 @@ impl StartPositions {
 
 fn from_committed(committed: &CommittedOffset, topic_id: TopicId) -> Start {
     let metadata = PositionMetadata::decode(&committed.metadata);
-    let leader_epoch = metadata.map_or(-1, |metadata| metadata.leader_epoch).max(committed.leader_epoch);
+    let leader_epoch = metadata
+        .map_or(-1, |metadata| metadata.leader_epoch)
+        .max(committed.leader_epoch);
     let halt = metadata
         .filter(|was| !was.topic_id.is_zero() && !topic_id.is_zero() && was.topic_id != topic_id)
-        .map(|was| HaltReason::TopicRecreated { position: committed.offset, old: was.topic_id, new: topic_id });
+        .map(|was| HaltReason::TopicRecreated {
+            position: committed.offset,
+            old: was.topic_id,
+            new: topic_id,
+        });
     Start {
-        position: Position { offset: committed.offset, leader_epoch },
+        position: Position {
+            offset: committed.offset,
+            leader_epoch,
+        },
         why: "at the group's committed offset",
         to_commit: false,
         halt,
@@ -130,7 +161,10 @@ fn from_listed(listed: ListedOffset, earliest: bool) -> Option<Start> {
     }
     Some(Start {
         // The epoch of the log's start or end says nothing about a batch that we have read.
-        position: Position { offset: listed.offset, leader_epoch: -1 },
+        position: Position {
+            offset: listed.offset,
+            leader_epoch: -1,
+        },
         why: if earliest {
             "at the oldest record (no committed offset)"
         } else {
@@ -151,7 +185,9 @@ pub(crate) async fn log_range(
     let earliest = list_offsets(source, leader, only, OffsetPoint::Earliest, false).await?;
     let latest = list_offsets(source, leader, only, OffsetPoint::Latest, false).await?;
     let known = |listed: Option<&ListedOffset>| {
-        listed.filter(|listed| listed.error_code.is_ok() && listed.offset >= 0).map(|listed| listed.offset)
+        listed
+            .filter(|listed| listed.error_code.is_ok() && listed.offset >= 0)
+            .map(|listed| listed.offset)
     };
     Ok(known(earliest.get(tp)).zip(known(latest.get(tp))))
 }

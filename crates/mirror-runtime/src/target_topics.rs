@@ -11,7 +11,8 @@ use kafka_wire::api::metadata::{MetadataResponse, MetadataTopic};
 use kafka_wire::error_code::ErrorCode;
 use kafka_wire::ids::TopicPartition;
 use mirror_core::topic_plan::{
-    PartitionRule, Settings, SourceTopic, TargetCluster, TargetTopic, TopicAction, TopicPlan, TopicToCreate, settings,
+    PartitionRule, Settings, SourceTopic, TargetCluster, TargetTopic, TopicAction, TopicPlan, TopicToCreate,
+    settings,
 };
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
@@ -62,7 +63,11 @@ pub(crate) struct WantedTopic<'a> {
 
 impl TargetTopics {
     pub(crate) fn new(cluster: Arc<Cluster>) -> Arc<Self> {
-        Arc::new(Self { cluster, wanted: Mutex::default(), leaders: watch::Sender::default() })
+        Arc::new(Self {
+            cluster,
+            wanted: Mutex::default(),
+            leaders: watch::Sender::default(),
+        })
     }
 
     pub(crate) fn leaders(&self) -> watch::Receiver<Leaders> {
@@ -72,8 +77,15 @@ impl TargetTopics {
     /// Makes the topic exist with enough partitions, and says what the router has to know of it.
     pub(crate) async fn prepare(&self, wanted: &WantedTopic<'_>) -> Result<TargetShape, NotReady> {
         let name = wanted.name;
-        let metadata = self.cluster.metadata(Some(vec![Arc::clone(name)])).await.map_err(NotReady::Client)?;
-        let existing = metadata.topics.iter().find(|topic| is_named(topic, name) && topic.error_code.is_ok());
+        let metadata = self
+            .cluster
+            .metadata(Some(vec![Arc::clone(name)]))
+            .await
+            .map_err(NotReady::Client)?;
+        let existing = metadata
+            .topics
+            .iter()
+            .find(|topic| is_named(topic, name) && topic.error_code.is_ok());
         let described = match existing {
             Some(_) => self.describe(name).await?,
             None => Settings::default(),
@@ -106,15 +118,27 @@ impl TargetTopics {
                 plan.target_partitions
             }
             TopicAction::Grow { to, .. } => {
-                admin::grow_topic(&self.cluster, name, to).await.map_err(NotReady::Client)?;
+                admin::grow_topic(&self.cluster, name, to)
+                    .await
+                    .map_err(NotReady::Client)?;
                 events::topic_grown(name, to);
                 to
             }
             TopicAction::Halt(refusal) => return Err(NotReady::Refused(refusal.to_string())),
         };
-        let described = if existing.is_some() { described } else { self.describe(name).await? };
-        self.wanted.lock().unwrap_or_else(PoisonError::into_inner).insert(Arc::clone(name));
-        Ok(TargetShape { partitions, batch_bytes_max: batch_bytes_max(&described) })
+        let described = if existing.is_some() {
+            described
+        } else {
+            self.describe(name).await?
+        };
+        self.wanted
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(Arc::clone(name));
+        Ok(TargetShape {
+            partitions,
+            batch_bytes_max: batch_bytes_max(&described),
+        })
     }
 
     async fn create(&self, name: &Arc<str>, topic: TopicToCreate) -> Result<(), NotReady> {
@@ -122,14 +146,22 @@ impl TargetTopics {
             name: Arc::clone(name),
             partitions: topic.partitions,
             replication_factor: topic.replication_factor,
-            configs: settings.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
+            configs: settings
+                .iter()
+                .map(|(name, value)| (name.clone(), value.clone()))
+                .collect(),
         };
         let mut created = admin::create_topic(&self.cluster, &new_topic(&topic.settings)).await;
-        if created.as_ref().is_err_and(|error| error.code() == Some(ErrorCode::INVALID_CONFIG)) {
+        if created
+            .as_ref()
+            .is_err_and(|error| error.code() == Some(ErrorCode::INVALID_CONFIG))
+        {
             // A target of another era does not know every name; what all of them know matters most.
             let known = settings::known_to_every_broker();
             let settings = topic.settings.iter().filter(|(name, _)| known.contains(*name));
-            let settings = settings.map(|(name, value)| (name.clone(), value.clone())).collect();
+            let settings = settings
+                .map(|(name, value)| (name.clone(), value.clone()))
+                .collect();
             created = admin::create_topic(&self.cluster, &new_topic(&settings)).await;
         }
         match created {
@@ -142,12 +174,19 @@ impl TargetTopics {
 
     /// The topic's effective settings; empty where we may not read them.
     async fn describe(&self, name: &Arc<str>) -> Result<Settings, NotReady> {
-        describe_settings(&self.cluster, name).await.map_err(NotReady::Client)
+        describe_settings(&self.cluster, name)
+            .await
+            .map_err(NotReady::Client)
     }
 
     /// Keeps the leaders of all prepared topics current: every `period`, at once when somebody says that they are
     /// out of date, and quickly while a partition has none.
-    pub(crate) async fn watch(self: Arc<Self>, shared: Arc<FlowShared>, period: Duration, backoff: BackoffConfig) {
+    pub(crate) async fn watch(
+        self: Arc<Self>,
+        shared: Arc<FlowShared>,
+        period: Duration,
+        backoff: BackoffConfig,
+    ) {
         let mut pauses = Backoff::new(backoff, 1);
         let mut due = Instant::now();
         loop {
@@ -155,8 +194,13 @@ impl TargetTopics {
                 () = sleep_until(due) => {}
                 () = shared.refresh_target.notified() => {}
             }
-            let topics: Vec<Arc<str>> =
-                self.wanted.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect();
+            let topics: Vec<Arc<str>> = self
+                .wanted
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .iter()
+                .cloned()
+                .collect();
             let complete = if topics.is_empty() {
                 true
             } else {
@@ -189,7 +233,10 @@ impl TargetTopics {
             complete &= topic.error_code.is_ok();
             for partition in &topic.partitions {
                 if partition.leader_id.0 >= 0 {
-                    let tp = TopicPartition { topic: Arc::clone(name), partition: partition.partition_index };
+                    let tp = TopicPartition {
+                        topic: Arc::clone(name),
+                        partition: partition.partition_index,
+                    };
                     leaders.insert(tp, partition.leader_id);
                 } else {
                     complete = false;
@@ -219,7 +266,11 @@ pub(crate) async fn describe_settings(cluster: &Cluster, name: &Arc<str>) -> Res
 
 /// Replicas of the topic's partitions, the smallest number if they differ.
 pub(crate) fn replication_factor(topic: &MetadataTopic) -> i16 {
-    let replicas = topic.partitions.iter().map(|partition| partition.replica_nodes.len()).min();
+    let replicas = topic
+        .partitions
+        .iter()
+        .map(|partition| partition.replica_nodes.len())
+        .min();
     i16::try_from(replicas.unwrap_or(0)).unwrap_or(i16::MAX)
 }
 

@@ -14,14 +14,23 @@ pub(crate) struct Task<T> {
 // === impl Task ===
 
 impl<T: Send + 'static> Task<T> {
-    #[expect(clippy::disallowed_methods, reason = "the owner awaits the task, and dropping it ends it")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the owner awaits the task, and dropping it ends it"
+    )]
     pub(crate) fn start(name: &'static str, work: impl Future<Output = T> + Send + 'static) -> Self {
-        Self { name, handle: tokio::spawn(work) }
+        Self {
+            name,
+            handle: tokio::spawn(work),
+        }
     }
 
     /// Waits for the end of the task; an error is a panic inside it. Cancel safe.
     pub(crate) async fn ended(&mut self) -> Result<T, TaskPanicked> {
-        (&mut self.handle).await.map_err(|error| TaskPanicked { name: self.name, reason: reason(error) })
+        (&mut self.handle).await.map_err(|error| TaskPanicked {
+            name: self.name,
+            reason: reason(error),
+        })
     }
 }
 

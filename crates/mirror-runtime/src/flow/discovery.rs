@@ -17,7 +17,7 @@ use super::{Flow, KnownTopic, Supervised};
 use crate::committer::{commit_to, committed};
 use crate::events;
 use crate::partition::SourcePartition;
-use crate::routing::{CHUNKS, Routing};
+use crate::routing::{CHUNKS, Routing, RoutingOutlets};
 use crate::run_error::RunError;
 use crate::start_positions::{Start, Starting};
 use crate::target_topics::{TargetShape, WantedTopic, count, describe_settings, replication_factor};
@@ -40,7 +40,11 @@ impl Flow {
         self.start_partitions(&metadata).await?;
         self.assign();
         self.started = true;
-        if self.partitions.values().any(|supervised| supervised.leader.is_none()) {
+        if self
+            .partitions
+            .values()
+            .any(|supervised| supervised.leader.is_none())
+        {
             self.refresh_soon();
         }
         Ok(())
@@ -49,17 +53,26 @@ impl Flow {
     /// A topic with another id is another topic: nothing of it may be mixed into the old one's target.
     fn halt_recreated(&self, metadata: &MetadataResponse) {
         for topic in &metadata.topics {
-            let Some((name, known)) = topic.name.as_ref().and_then(|name| self.topics.get_key_value(name)) else {
+            let Some((name, known)) = topic
+                .name
+                .as_ref()
+                .and_then(|name| self.topics.get_key_value(name))
+            else {
                 continue;
             };
             if topic.topic_id.is_zero() || known.topic_id.is_zero() || topic.topic_id == known.topic_id {
                 continue;
             }
-            for supervised in self.partitions.values().filter(|supervised| supervised.partition.tp.topic == *name) {
+            for supervised in self
+                .partitions
+                .values()
+                .filter(|supervised| supervised.partition.tp.topic == *name)
+            {
                 let partition = &supervised.partition;
                 let position = partition.acked().offset;
                 let (old, new) = (known.topic_id, topic.topic_id);
-                self.shared.halt(partition, HaltReason::TopicRecreated { position, old, new });
+                self.shared
+                    .halt(partition, HaltReason::TopicRecreated { position, old, new });
             }
         }
     }
@@ -71,16 +84,24 @@ impl Flow {
         if known.is_some_and(|known| known.source_partitions >= partitions) {
             return Ok(());
         }
-        let settings = describe_settings(&self.source, name).await.map_err(RunError::Client)?;
+        let settings = describe_settings(&self.source, name)
+            .await
+            .map_err(RunError::Client)?;
         let wanted = WantedTopic {
             name,
             partitions,
-            replication_factor: self.config.flow.replication_factor.unwrap_or_else(|| replication_factor(topic)),
+            replication_factor: self
+                .config
+                .flow
+                .replication_factor
+                .unwrap_or_else(|| replication_factor(topic)),
             settings: &settings,
             rule: match self.config.flow.partitioning {
                 Partitioning::Preserve => PartitionRule::Preserve,
                 // The count is pinned at the first look: growing would move keys to other partitions (traps.md 18).
-                Partitioning::ByKey => PartitionRule::ByKey { partitions: known.map(|known| known.target.partitions) },
+                Partitioning::ByKey => PartitionRule::ByKey {
+                    partitions: known.map(|known| known.target.partitions),
+                },
             },
         };
         match self.target_topics.prepare(&wanted).await {
@@ -89,7 +110,11 @@ impl Flow {
                     (Partitioning::ByKey, Some(known)) => known.target,
                     _ => target,
                 };
-                let known = KnownTopic { topic_id: topic.topic_id, source_partitions: partitions, target };
+                let known = KnownTopic {
+                    topic_id: topic.topic_id,
+                    source_partitions: partitions,
+                    target,
+                };
                 self.topics.insert(Arc::clone(name), known);
                 self.shared.refresh_target.notify_one();
             }
@@ -105,13 +130,20 @@ impl Flow {
         for topic in &metadata.topics {
             let Some(name) = &topic.name else { continue };
             for partition in &topic.partitions {
-                let tp = TopicPartition { topic: Arc::clone(name), partition: partition.partition_index };
-                let Some(supervised) = self.partitions.get_mut(&tp) else { continue };
+                let tp = TopicPartition {
+                    topic: Arc::clone(name),
+                    partition: partition.partition_index,
+                };
+                let Some(supervised) = self.partitions.get_mut(&tp) else {
+                    continue;
+                };
                 let epoch = partition.leader_epoch;
                 // A broker that fell behind may answer with an older leader: its epoch gives it away.
-                if supervised.leader.is_none_or(|(_, known)| epoch >= known || epoch < 0) {
-                    supervised.leader =
-                        (partition.leader_id.0 >= 0).then_some((partition.leader_id, epoch));
+                if supervised
+                    .leader
+                    .is_none_or(|(_, known)| epoch >= known || epoch < 0)
+                {
+                    supervised.leader = (partition.leader_id.0 >= 0).then_some((partition.leader_id, epoch));
                 }
             }
         }
@@ -128,11 +160,18 @@ impl Flow {
         }
         let mut ready: Vec<(Arc<SourcePartition>, Starting, Start)> = Vec::new();
         for partition in starting {
-            let Some(start) = starts.get(&partition.tp).cloned() else { continue };
+            let Some(start) = starts.get(&partition.tp).cloned() else {
+                continue;
+            };
             self.next_key += 1;
             let (tp, target_topic) = (partition.tp.clone(), Arc::clone(&partition.tp.topic));
-            let shared =
-                SourcePartition::new(self.next_key, tp, target_topic, partition.topic_id, start.position);
+            let shared = SourcePartition::new(
+                self.next_key,
+                tp,
+                target_topic,
+                partition.topic_id,
+                start.position,
+            );
             ready.push((shared, partition, start));
         }
         let to_commit: BTreeMap<TopicPartition, CommittedOffset> = ready
@@ -157,15 +196,26 @@ impl Flow {
     fn starting(&self, metadata: &MetadataResponse) -> Vec<Starting> {
         let mut starting = Vec::new();
         for topic in &metadata.topics {
-            let Some((name, known)) = topic.name.as_ref().and_then(|name| self.topics.get_key_value(name)) else {
+            let Some((name, known)) = topic
+                .name
+                .as_ref()
+                .and_then(|name| self.topics.get_key_value(name))
+            else {
                 continue;
             };
             if known.topic_id != topic.topic_id {
                 continue;
             }
             let beside_known = self.positions.knows_topic(name);
-            for partition in topic.partitions.iter().filter(|partition| partition.leader_id.0 >= 0) {
-                let tp = TopicPartition { topic: Arc::clone(name), partition: partition.partition_index };
+            for partition in topic
+                .partitions
+                .iter()
+                .filter(|partition| partition.leader_id.0 >= 0)
+            {
+                let tp = TopicPartition {
+                    topic: Arc::clone(name),
+                    partition: partition.partition_index,
+                };
                 if !self.partitions.contains_key(&tp) {
                     starting.push(Starting {
                         tp,
@@ -181,16 +231,20 @@ impl Flow {
     }
 
     fn start_partition(&mut self, partition: Arc<SourcePartition>, starting: &Starting, start: &Start) {
-        let Some(target) = self.topics.get(&starting.tp.topic).map(|topic| topic.target) else { return };
+        let Some(target) = self.topics.get(&starting.tp.topic).map(|topic| topic.target) else {
+            return;
+        };
         let (chunks, receiver) = mpsc::channel(CHUNKS);
         let routing = Routing::new(
             Arc::clone(&self.shared),
             Arc::clone(&partition),
             self.router_config(target),
             receiver,
-            self.to_producer.clone(),
-            self.troubles.0.clone(),
-            self.draining.subscribe(),
+            RoutingOutlets {
+                producer: self.to_producer.clone(),
+                troubles: self.troubles.0.clone(),
+                draining: self.draining.subscribe(),
+            },
         );
         match &start.halt {
             Some(reason) => self.shared.halt(&partition, reason.clone()),
@@ -217,9 +271,9 @@ impl Flow {
         RouterConfig {
             partitioning: match flow.partitioning {
                 Partitioning::Preserve => mirror_router::Partitioning::Preserve,
-                Partitioning::ByKey => {
-                    mirror_router::Partitioning::ByKey { target_partitions: target.partitions }
-                }
+                Partitioning::ByKey => mirror_router::Partitioning::ByKey {
+                    target_partitions: target.partitions,
+                },
             },
             null_keys: match flow.null_keys {
                 NullKeys::Preserve => mirror_router::NullKeys::Preserve,

@@ -17,7 +17,16 @@ impl Flow {
     pub(super) async fn drain(self) {
         let deadline = Instant::now() + self.config.life.drain_timeout;
         let Self {
-            shared, committed, partitions, fetchers, to_producer, draining, stop_committing, mut producer, mut committer, ..
+            shared,
+            committed,
+            partitions,
+            fetchers,
+            to_producer,
+            draining,
+            stop_committing,
+            mut producer,
+            mut committer,
+            ..
         } = self;
         drop(fetchers); // ends them at once: what they fetched and nobody routed was never promised to anybody
         draining.send_replace(true);
@@ -35,7 +44,11 @@ impl Flow {
             events::last_commit_failed();
         }
         if !drained {
-            let waiting = committed.all().iter().map(|partition| partition.batches_in_flight()).sum();
+            let waiting = committed
+                .all()
+                .iter()
+                .map(|partition| partition.batches_in_flight())
+                .sum();
             events::not_drained(waiting);
         }
         events::stopped(&shared.counters.totals(), &shared.halts());

@@ -30,11 +30,19 @@ impl Flow {
             TroubleKind::OutOfRange => self.judge_range(&partition).await,
             TroubleKind::Diverged { end_offset, epoch } => {
                 let (from, to) = (end_offset.min(position), position);
-                self.shared.halt(&partition, HaltReason::Diverged { from, to, leader_epoch: epoch });
+                self.shared.halt(
+                    &partition,
+                    HaltReason::Diverged {
+                        from,
+                        to,
+                        leader_epoch: epoch,
+                    },
+                );
             }
             TroubleKind::Corrupt { offset, detail } => {
                 if self.is_second_look(&partition, offset) {
-                    self.shared.halt(&partition, HaltReason::Corrupt { offset, detail });
+                    self.shared
+                        .halt(&partition, HaltReason::Corrupt { offset, detail });
                 } else {
                     self.set_free(&partition.tp);
                 }
@@ -42,13 +50,23 @@ impl Flow {
             TroubleKind::Unroutable { offset, error } => self.judge_unroutable(&partition, offset, error),
             TroubleKind::Unauthorized(code) => {
                 let operation = format!("read topic {}", partition.tp.topic);
-                let reason =
-                    HaltReason::Unauthorized { side: Side::Source, operation, error: code.to_string() };
+                let reason = HaltReason::Unauthorized {
+                    side: Side::Source,
+                    operation,
+                    error: code.to_string(),
+                };
                 self.shared.halt(&partition, reason);
             }
             TroubleKind::Fatal(code) => {
                 let detail = format!("the source answered a fetch with {code}");
-                self.shared.halt(&partition, HaltReason::Unexpected { side: Side::Source, position, detail });
+                self.shared.halt(
+                    &partition,
+                    HaltReason::Unexpected {
+                        side: Side::Source,
+                        position,
+                        detail,
+                    },
+                );
             }
         }
     }
@@ -56,7 +74,10 @@ impl Flow {
     /// The leader does not have our offset. Only its own account of the log decides what that means.
     async fn judge_range(&mut self, partition: &Arc<SourcePartition>) {
         let cursor = partition.cursor();
-        let leader = self.partitions.get(&partition.tp).and_then(|supervised| supervised.leader);
+        let leader = self
+            .partitions
+            .get(&partition.tp)
+            .and_then(|supervised| supervised.leader);
         let range = match leader {
             Some((node, _)) => log_range(&self.source, node, &partition.tp).await.ok().flatten(),
             None => None,
@@ -64,12 +85,20 @@ impl Flow {
         match range {
             Some((earliest, _)) if cursor.offset < earliest => {
                 let (from, to) = (cursor.offset, earliest);
-                self.shared.halt(partition, HaltReason::RetentionLoss { from, to });
+                self.shared
+                    .halt(partition, HaltReason::RetentionLoss { from, to });
             }
             Some((_, latest)) if cursor.offset > latest => {
                 let (from, to) = (latest, cursor.offset);
                 let leader_epoch = cursor.last_fetched_epoch;
-                self.shared.halt(partition, HaltReason::Diverged { from, to, leader_epoch });
+                self.shared.halt(
+                    partition,
+                    HaltReason::Diverged {
+                        from,
+                        to,
+                        leader_epoch,
+                    },
+                );
             }
             // In range after all, or nobody to ask: a leader that was just elected may not know its end yet.
             Some(_) | None => self.set_free(&partition.tp),
@@ -83,9 +112,14 @@ impl Flow {
                     self.refetch(partition, offset);
                     return;
                 }
-                HaltReason::Corrupt { offset: batch, detail: cause.to_string() }
+                HaltReason::Corrupt {
+                    offset: batch,
+                    detail: cause.to_string(),
+                }
             }
-            RouteError::UnsupportedFormat { offset, magic } => HaltReason::UnsupportedFormat { offset, magic },
+            RouteError::UnsupportedFormat { offset, magic } => {
+                HaltReason::UnsupportedFormat { offset, magic }
+            }
             RouteError::DecompressedTooLarge { offset, limit } => {
                 HaltReason::DecompressedTooLarge { offset, limit }
             }
@@ -107,7 +141,9 @@ impl Flow {
 
     /// Corruption on the way is possible, corruption on disk stays: the same bytes are judged twice.
     fn is_second_look(&mut self, partition: &SourcePartition, offset: i64) -> bool {
-        let Some(supervised) = self.partitions.get_mut(&partition.tp) else { return true };
+        let Some(supervised) = self.partitions.get_mut(&partition.tp) else {
+            return true;
+        };
         let second = supervised.suspect == Some(offset);
         supervised.suspect = Some(offset);
         second
@@ -115,24 +151,36 @@ impl Flow {
 
     /// Fetches from `offset` again, after the fetcher that is ahead of it has let go.
     fn refetch(&mut self, partition: &Arc<SourcePartition>, offset: i64) {
-        let Some(supervised) = self.partitions.get_mut(&partition.tp) else { return };
+        let Some(supervised) = self.partitions.get_mut(&partition.tp) else {
+            return;
+        };
         supervised.rewind_to = Some(offset);
         let Some(node) = supervised.fetcher else {
             self.rewind(partition);
             return;
         };
-        if self.fetcher(node).try_send(FetcherCommand::Release(partition.tp.clone())).is_err() {
+        if self
+            .fetcher(node)
+            .try_send(FetcherCommand::Release(partition.tp.clone()))
+            .is_err()
+        {
             let detail = format!("{}: its fetcher does not listen", ErrorCode::CORRUPT_MESSAGE);
-            self.shared.halt(partition, HaltReason::Corrupt { offset, detail });
+            self.shared
+                .halt(partition, HaltReason::Corrupt { offset, detail });
         }
     }
 
     /// The fetcher let go: the cursor may be moved now.
     fn rewind(&mut self, partition: &SourcePartition) {
-        let rewind_to =
-            self.partitions.get_mut(&partition.tp).and_then(|supervised| supervised.rewind_to.take());
+        let rewind_to = self
+            .partitions
+            .get_mut(&partition.tp)
+            .and_then(|supervised| supervised.rewind_to.take());
         if let Some(offset) = rewind_to {
-            partition.set_cursor(FetchCursor { offset, last_fetched_epoch: -1 });
+            partition.set_cursor(FetchCursor {
+                offset,
+                last_fetched_epoch: -1,
+            });
         }
         self.set_free(&partition.tp);
     }

@@ -25,8 +25,15 @@ const PRODUCE_VERSION_MAX: i16 = 12;
 #[derive(Debug)]
 pub(crate) enum LinkEvent {
     /// A connection is open; requests go into this queue until [`LinkEvent::Down`].
-    Up { node: NodeId, requests: mpsc::Sender<LinkRequest> },
-    Answered { node: NodeId, request_id: u64, answer: ProduceResponse },
+    Up {
+        node: NodeId,
+        requests: mpsc::Sender<LinkRequest>,
+    },
+    Answered {
+        node: NodeId,
+        request_id: u64,
+        answer: ProduceResponse,
+    },
     /// The connection ended, or could not be made. The outcome of every unanswered request is unknown.
     Down { node: NodeId, error: ClientError },
 }
@@ -54,12 +61,20 @@ impl Link {
     /// Runs until the producer no longer listens.
     pub(crate) async fn run(self) {
         let seed = u64::from(self.node.0.unsigned_abs());
-        let mut backoff = Backoff::new(self.backoff.clone(), seed);
+        let mut backoff = Backoff::new(self.backoff, seed);
         loop {
             let error = match self.cluster.open(self.node).await {
                 Ok(connection) => {
                     let (requests, queue) = mpsc::channel(REQUESTS_IN_FLIGHT_MAX);
-                    if self.events.send(LinkEvent::Up { node: self.node, requests }).await.is_err() {
+                    if self
+                        .events
+                        .send(LinkEvent::Up {
+                            node: self.node,
+                            requests,
+                        })
+                        .await
+                        .is_err()
+                    {
                         return;
                     }
                     backoff.reset();
@@ -70,7 +85,15 @@ impl Link {
                 }
                 Err(error) => error,
             };
-            if self.events.send(LinkEvent::Down { node: self.node, error }).await.is_err() {
+            if self
+                .events
+                .send(LinkEvent::Down {
+                    node: self.node,
+                    error,
+                })
+                .await
+                .is_err()
+            {
                 return;
             }
             sleep(backoff.next_delay()).await;
@@ -85,8 +108,11 @@ impl Link {
     ) -> Option<ClientError> {
         let mut in_flight: VecDeque<(u64, InFlight<ProduceRequest>)> = VecDeque::new();
         let mut muted_until = Instant::now();
-        let options =
-            CallOptions { timeout: self.timeout, version_max: PRODUCE_VERSION_MAX, ..CallOptions::default() };
+        let options = CallOptions {
+            timeout: self.timeout,
+            version_max: PRODUCE_VERSION_MAX,
+            ..CallOptions::default()
+        };
         loop {
             let muted = !in_flight.is_empty() && muted_until > Instant::now();
             tokio::select! {
@@ -124,7 +150,9 @@ impl Link {
 async fn first_answer(
     in_flight: &mut VecDeque<(u64, InFlight<ProduceRequest>)>,
 ) -> Result<(u64, ProduceResponse), ClientError> {
-    let Some((request_id, waiting)) = in_flight.front_mut() else { return std::future::pending().await };
+    let Some((request_id, waiting)) = in_flight.front_mut() else {
+        return std::future::pending().await;
+    };
     let (request_id, answer) = (*request_id, waiting.answer().await?);
     in_flight.pop_front();
     Ok((request_id, answer))

@@ -22,9 +22,9 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use self::link::{Link, LinkEvent, LinkRequest, REQUESTS_IN_FLIGHT_MAX};
 use crate::events;
-use crate::shared::FlowShared;
 use crate::memory::Credit;
 use crate::partition::SourcePartition;
+use crate::shared::FlowShared;
 use crate::tasks::Task;
 
 /// Batches that may wait between the routing tasks and the producer; beyond it the routing tasks wait.
@@ -114,7 +114,7 @@ impl Producer {
         let state = ProducerState::new(ProducerConfig {
             idempotent: settings.idempotent,
             in_flight_per_partition_max: settings.in_flight_per_partition,
-            retry_backoff: settings.retry.clone(),
+            retry_backoff: settings.retry,
             ..ProducerConfig::default()
         });
         Self {
@@ -168,7 +168,9 @@ impl Producer {
     /// Takes in what else is waiting, so that one request carries many partitions.
     fn gather(&mut self) {
         for _ in 0..GATHER_BATCHES_MAX {
-            let Ok(event) = self.events.1.try_recv() else { break };
+            let Ok(event) = self.events.1.try_recv() else {
+                break;
+            };
             self.handle_link(event);
         }
         for _ in 0..GATHER_BATCHES_MAX {
@@ -207,13 +209,19 @@ impl Producer {
         for (&node, link) in &mut self.nodes {
             let Some(requests) = &link.requests else { continue };
             while link.unanswered.len() < REQUESTS_IN_FLIGHT_MAX {
-                let Some(set) = self.state.poll_request(node, now, self.settings.request_bytes_max) else {
+                let Some(set) = self
+                    .state
+                    .poll_request(node, now, self.settings.request_bytes_max)
+                else {
                     break;
                 };
                 sent = true;
                 link.unanswered.push(set.request_id);
                 let request_id = set.request_id;
-                let request = LinkRequest { request_id, request: produce_request(set, self.settings.timeout) };
+                let request = LinkRequest {
+                    request_id,
+                    request: produce_request(set, self.settings.timeout),
+                };
                 if requests.try_send(request).is_err() {
                     break; // the connection just ended: its Down event is on the way and names every unanswered request
                 }
@@ -229,7 +237,11 @@ impl Producer {
                     link.requests = Some(requests);
                 }
             }
-            LinkEvent::Answered { node, request_id, answer } => {
+            LinkEvent::Answered {
+                node,
+                request_id,
+                answer,
+            } => {
                 if let Some(link) = self.nodes.get_mut(&node) {
                     link.unanswered.retain(|unanswered| *unanswered != request_id);
                 }
@@ -245,11 +257,15 @@ impl Producer {
         for topic in &answer.topics {
             let Some(name) = &topic.topic else { continue }; // only versions with topic ids leave the name out
             for partition in &topic.partitions {
-                let tp = TopicPartition { topic: Arc::clone(name), partition: partition.partition };
+                let tp = TopicPartition {
+                    topic: Arc::clone(name),
+                    partition: partition.partition,
+                };
                 if let Some(words) = &partition.error_message {
                     self.words.insert(tp.clone(), words.clone());
                 }
-                self.state.handle_result(request_id, &tp, partition.error_code, partition.base_offset, now);
+                self.state
+                    .handle_result(request_id, &tp, partition.error_code, partition.base_offset, now);
             }
         }
         // An answer that leaves a partition out says nothing about it: unknown, like a lost answer. Partitions that
@@ -258,7 +274,9 @@ impl Producer {
     }
 
     fn handle_down(&mut self, node: NodeId, error: &ClientError) {
-        let Some(link) = self.nodes.get_mut(&node) else { return };
+        let Some(link) = self.nodes.get_mut(&node) else {
+            return;
+        };
         link.requests = None;
         events::target_broker_lost(node, error, link.unanswered.len());
         let now = Instant::now().into_std();
@@ -270,11 +288,21 @@ impl Producer {
 
     fn handle_event(&mut self, event: ProducerEvent<BatchToken>) {
         match event {
-            ProducerEvent::Acked { token, record_count, bytes, .. } => {
+            ProducerEvent::Acked {
+                token,
+                record_count,
+                bytes,
+                ..
+            } => {
                 token.source.handle_acked(&token.entries);
                 self.shared.counters.acked(record_count, bytes);
             }
-            ProducerEvent::Refused { tp, batch, token, error } => self.handle_refused(&tp, &batch, token, error),
+            ProducerEvent::Refused {
+                tp,
+                batch,
+                token,
+                error,
+            } => self.handle_refused(&tp, &batch, &token, error),
             ProducerEvent::LeaderStale { tp, error } => {
                 tracing::debug!(%tp, %error, "target partition moved");
                 self.shared.refresh_target.notify_one();
@@ -287,7 +315,7 @@ impl Producer {
 
     fn ask_identity(&mut self, tp: Option<TopicPartition>) {
         let (cluster, answers) = (Arc::clone(&self.cluster), self.identities.0.clone());
-        let mut backoff = Backoff::new(self.settings.retry.clone(), 0);
+        let mut backoff = Backoff::new(self.settings.retry, 0);
         let asking = async move {
             loop {
                 match admin::init_producer_id(&cluster).await {
@@ -295,7 +323,7 @@ impl Producer {
                         drop(answers.send(NewIdentity { tp, identity }).await);
                         return;
                     }
-                    Err(error) => tracing::warn!(%error, "the target gives no producer id; asking again"),
+                    Err(error) => events::identity_unavailable(backoff.attempts(), &error),
                 }
                 sleep(backoff.next_delay()).await;
             }
@@ -323,10 +351,14 @@ impl Producer {
                     node,
                     cluster: Arc::clone(&self.cluster),
                     events: self.events.0.clone(),
-                    backoff: self.settings.reconnect.clone(),
+                    backoff: self.settings.reconnect,
                     timeout: self.settings.request_timeout,
                 };
-                Node { _link: Task::start("target broker link", link.run()), requests: None, unanswered: Vec::new() }
+                Node {
+                    _link: Task::start("target broker link", link.run()),
+                    requests: None,
+                    unanswered: Vec::new(),
+                }
             });
         }
     }
@@ -336,8 +368,11 @@ impl Producer {
 fn produce_request(set: ProduceBatchSet, timeout: Duration) -> ProduceRequest {
     let mut topics: Vec<ProduceTopic> = Vec::new();
     for sent in set.batches {
-        let partition =
-            ProducePartition { partition: sent.tp.partition, header: sent.header, payload: sent.payload };
+        let partition = ProducePartition {
+            partition: sent.tp.partition,
+            header: sent.header,
+            payload: sent.payload,
+        };
         match topics.iter_mut().find(|topic| topic.topic == sent.tp.topic) {
             Some(topic) => topic.partitions.push(partition),
             None => topics.push(ProduceTopic {

@@ -26,15 +26,15 @@ impl Producer {
         &mut self,
         tp: &TopicPartition,
         batch: &OutgoingBatch,
-        token: BatchToken,
+        token: &BatchToken,
         error: ErrorCode,
     ) {
         let resolution = if token.source.is_halted() {
             Resolution::Drop
         } else if batch.record_count() > 1 {
-            self.split_refused(tp, batch, &token, error)
+            self.split_refused(tp, batch, token, error)
         } else {
-            self.judge_record(tp, &token, error)
+            self.judge_record(tp, token, error)
         };
         if let Err(error) = self.state.resolve(tp, resolution) {
             // The partition was stopped meanwhile; what was queued behind is withdrawn by that.
@@ -52,7 +52,13 @@ impl Producer {
     ) -> Resolution<BatchToken> {
         // Anything smaller than it is now: two halves, unless compression makes a half larger than the whole.
         let smaller = batch.size().saturating_sub(1);
-        let halves = split_oversized(batch, None, smaller, self.settings.decompressed_bytes_max, &mut self.codecs);
+        let halves = split_oversized(
+            batch,
+            None,
+            smaller,
+            self.settings.decompressed_bytes_max,
+            &mut self.codecs,
+        );
         let halves = match halves {
             Ok(halves) => halves,
             Err(problem) => {
@@ -125,7 +131,10 @@ impl Producer {
         self.shared.halt(source, reason);
         let targets: BTreeSet<TopicPartition> = self.leaders.borrow().keys().cloned().collect();
         for target in targets {
-            drop(self.state.withdraw(&target, |token| token.source.key == source.key));
+            drop(
+                self.state
+                    .withdraw(&target, |token| token.source.key == source.key),
+            );
         }
     }
 }
