@@ -225,7 +225,7 @@ pub(super) fn visit_describe_groups(visitor: &mut impl Visitor) {
             .with_group_state(text("Stable"))
             .with_protocol_type(text("consumer"))
             .with_protocol_data(text("range"))
-            .with_members(std::iter::once(member).chain(vec![smallest; MANY]).collect())
+            .with_members(std::iter::once(member).chain(vec![smallest; 2 * MANY]).collect())
             .with_unknown_tagged_fields(unknown_tags());
         if version >= 3 {
             group = group.with_authorized_operations(5);
@@ -263,7 +263,7 @@ fn expected_group(instance: Option<&str>) -> DescribedGroup {
         state: "Stable".to_owned(),
         protocol_type: "consumer".to_owned(),
         protocol_data: "range".to_owned(),
-        members: std::iter::once(member).chain(vec![smallest; MANY]).collect(),
+        members: std::iter::once(member).chain(vec![smallest; 2 * MANY]).collect(),
     }
 }
 

@@ -19,7 +19,7 @@ use kafka_protocol::protocol::{Encodable, StrBytes};
 use kafka_wire::{Request, TopicId};
 
 /// How many smallest elements a list has.
-pub(crate) const MANY: usize = 40;
+pub(crate) const MANY: usize = 80;
 
 /// What is done with each sample.
 pub(crate) trait Visitor {
