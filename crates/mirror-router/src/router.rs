@@ -6,7 +6,7 @@ use kafka_record::{Batch, Codec, ControlRecord, RecordBatch, RecordKeys};
 
 use crate::Workbench;
 use crate::aborted::AbortedTransactions;
-use crate::config::{Isolation, RouterConfig};
+use crate::config::{Isolation, MergeBelow, RouterConfig};
 use crate::error::RouteError;
 use crate::lane::Origin;
 use crate::lanes::{Lanes, MovingRecord, Outlet};
@@ -130,6 +130,12 @@ impl PartitionRouter {
         if offset >= self.position {
             self.skipped.insert(offset);
         }
+    }
+
+    /// Changes from the next batch on which batches are merged: small ones cost little CPU apart, and much time when the
+    /// target is far and its window is full.
+    pub fn set_merge_below(&mut self, merge_below: MergeBelow) {
+        self.config.merge_below = merge_below;
     }
 
     /// The lowest entry of which records are still inside, waiting to be merged; `None` when there is none. Entries
