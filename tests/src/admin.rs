@@ -237,6 +237,12 @@ impl Admin {
         .map(drop)
     }
 
+    /// Limits what clients of this id may produce; 0 takes the limit away.
+    pub fn set_producer_quota(&self, client_id: &str, bytes_per_second: u32) -> Result<()> {
+        let request = json!({"client_id": client_id, "bytes_per_second": bytes_per_second});
+        self.call("set_producer_quota", request).map(drop)
+    }
+
     /// One offset per partition of the topics.
     pub fn offsets(&self, topics: &[String], at: OffsetAt) -> Result<BTreeMap<PartitionKey, i64>> {
         let at = match at {

@@ -96,20 +96,29 @@ impl Heliostat {
         self.process.wait(limit)
     }
 
-    /// Waits until it has written a line to standard error that contains every one of `words`; gives the line.
+    /// Waits until it has written a line that contains every one of `words` (whatever case they are in); gives the line.
     pub fn wait_for_line(&mut self, words: &[&str], limit: Duration) -> Result<String> {
-        let what = format!("a line with {words:?}");
-        wait::wait_for(&what, limit, || {
-            let text = self.process.stderr_text()?;
-            let found = text
-                .lines()
-                .find(|line| words.iter().all(|word| line.contains(word)));
-            if found.is_none() {
+        wait::wait_for(&format!("a line with {words:?}"), limit, || {
+            let found = self.lines_with(words)?.into_iter().next();
+            // A process that has ended writes nothing any more.
+            if found.is_none() && self.process.exit_status()?.is_some() && self.lines_with(words)?.is_empty()
+            {
                 self.process.check_running()?;
             }
-            Ok(found.map(str::to_owned))
+            Ok(found)
         })
         .with_context(|| self.process.last_words())
+    }
+
+    /// All lines so far that contain every one of `words`, whatever case they are in.
+    pub fn lines_with(&self, words: &[&str]) -> Result<Vec<String>> {
+        let words: Vec<String> = words.iter().map(|word| word.to_lowercase()).collect();
+        let text = self.process.stderr_text()? + &self.process.stdout_text()?;
+        let has_all = |line: &&str| {
+            let line = line.to_lowercase();
+            words.iter().all(|word| line.contains(word))
+        };
+        Ok(text.lines().filter(has_all).map(str::to_owned).collect())
     }
 }
 

@@ -19,6 +19,8 @@ pub struct Producer {
 pub struct Load {
     pub topic: String,
     pub records: u64,
+    /// The first record's number; another load of the same topic counts on from where this one ends.
+    pub first: u64,
     /// Records go round so many partitions; 0: the producer's partitioner chooses by key.
     pub partitions: i32,
     /// So many different keys; 0: null keys.
@@ -40,6 +42,7 @@ impl Load {
         Self {
             topic: topic.to_owned(),
             records,
+            first: 0,
             partitions: 0,
             keys: 1000,
             value_bytes: 100,
@@ -102,7 +105,7 @@ impl Producer {
     /// Sends a made load; returns when all of it is acknowledged.
     pub fn generate(&self, load: &Load) -> Result<()> {
         let request = json!({
-            "topic": load.topic, "records": load.records, "partitions": load.partitions, "keys": load.keys,
+            "topic": load.topic, "records": load.records, "first": load.first, "partitions": load.partitions, "keys": load.keys,
             "value_bytes": load.value_bytes, "timestamp": load.first_timestamp.unwrap_or(-1), "headers": load.headers,
             "per_second": load.per_second,
         });

@@ -49,6 +49,12 @@ pub fn lone_scenario(name: &str, run: impl FnOnce() -> Result<()>) {
     settle(name, run());
 }
 
+/// Says what a scenario measured; shown with `--nocapture`, and when it fails.
+#[expect(clippy::print_stdout, reason = "a test's own output")]
+pub fn report(text: &str) {
+    println!("{text}");
+}
+
 fn settle(name: &str, outcome: Result<()>) {
     if let Err(error) = outcome {
         panic!("scenario {name}: {error:?}");

@@ -16,6 +16,7 @@ import org.apache.kafka.common.header.internals.RecordHeader;
  */
 final class Load {
     final long records;
+    private final long first;
     private final String topic;
     private final int partitions;
     private final long keys;
@@ -28,6 +29,7 @@ final class Load {
     Load(JsonNode request) {
         topic = request.get("topic").asText();
         records = request.get("records").asLong();
+        first = request.path("first").asLong(0);
         partitions = request.path("partitions").asInt(0);
         keys = request.path("keys").asLong(1000);
         valueBytes = request.path("value_bytes").asInt(100);
@@ -47,7 +49,8 @@ final class Load {
         }
     }
 
-    ProducerRecord<byte[], byte[]> record(long i) {
+    ProducerRecord<byte[], byte[]> record(long index) {
+        long i = first + index;
         // With a number of partitions given, records go round; else the partitioner chooses by key.
         Integer partition = partitions > 0 ? (int) (i % partitions) : null;
         byte[] key = keys == 0 ? null : ("key-" + i % keys).getBytes(StandardCharsets.UTF_8);

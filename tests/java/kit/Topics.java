@@ -29,6 +29,8 @@ import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.TopicPartitionInfo;
 import org.apache.kafka.common.config.ConfigResource;
 import org.apache.kafka.common.errors.ElectionNotNeededException;
+import org.apache.kafka.common.quota.ClientQuotaAlteration;
+import org.apache.kafka.common.quota.ClientQuotaEntity;
 
 /** Clusters and topics: what there is, what is made, where the leaders are. */
 final class Topics {
@@ -146,6 +148,15 @@ final class Topics {
                 throw failure;
             }
         }
+    }
+
+    /** Bytes a second that clients of this id may produce; 0 takes the limit away. */
+    JsonNode setProducerQuota(JsonNode request) throws Exception {
+        ClientQuotaEntity entity = new ClientQuotaEntity(Map.of(ClientQuotaEntity.CLIENT_ID, request.get("client_id").asText()));
+        double rate = request.get("bytes_per_second").asDouble();
+        var limit = new ClientQuotaAlteration.Op("producer_byte_rate", rate > 0 ? rate : null);
+        Admins.of(request).alterClientQuotas(List.of(new ClientQuotaAlteration(entity, List.of(limit)))).all().get();
+        return Tool.JSON.nullNode();
     }
 
     JsonNode deleteRecords(JsonNode request) throws Exception {
