@@ -6,10 +6,16 @@ mod limits;
 mod source_log;
 mod world;
 
+use std::collections::BTreeMap;
+
 use kafka_record::Codec;
-use mirror_router::{AbortedTransactions, Isolation, MergeBelow, NullKeys, Partitioning, RouterConfig};
+use mirror_router::{
+    AbortedTransactions, Answer, Isolation, MergeBelow, NullKeys, Partitioning, RouterConfig,
+};
 use proptest::prelude::*;
 use proptest::sample::Index;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
 
 use crate::source_log::{BatchSpec, PlacedRecord, Record};
 use crate::world::World;
@@ -340,7 +346,13 @@ fn delivery() -> impl Strategy<Value = Delivery> {
         })
 }
 
-fn run(log: &Log, config: RouterConfig, source_partition: i32, delivery: &Delivery) {
+/// Returns how often each answer was given.
+fn run(
+    log: &Log,
+    config: RouterConfig,
+    source_partition: i32,
+    delivery: &Delivery,
+) -> BTreeMap<Answer, usize> {
     let end = log.batches.last().map_or(100, BatchSpec::next_offset);
     let span = usize::try_from(end - 100).expect("a short log");
     // Mostly from the beginning; else from anywhere, inside batches as well.
@@ -383,7 +395,7 @@ fn run(log: &Log, config: RouterConfig, source_partition: i32, delivery: &Delive
         position = to;
         at += count;
     }
-    world.finish();
+    world.finish()
 }
 
 proptest! {
@@ -395,5 +407,34 @@ proptest! {
         delivery in delivery(),
     ) {
         run(&Log::write(&steps), config, source_partition, &delivery);
+    }
+}
+
+/// A property over logs that never make the router split or merge would prove little.
+#[test]
+fn the_random_logs_draw_every_answer() {
+    let mut runner = TestRunner::deterministic();
+    let mut answers: BTreeMap<Answer, usize> = BTreeMap::new();
+    for _ in 0..150 {
+        let drawn = (steps(), config(), delivery())
+            .new_tree(&mut runner)
+            .expect("draws")
+            .current();
+        let (steps, config, delivery) = drawn;
+        for (answer, times) in run(&Log::write(&steps), config, 3, &delivery) {
+            *answers.entry(answer).or_default() += times;
+        }
+    }
+    for answer in [
+        Answer::Forward,
+        Answer::ForwardAfterLook,
+        Answer::Reframe,
+        Answer::Split,
+        Answer::Merge,
+    ] {
+        assert!(
+            answers.get(&answer).is_some_and(|times| *times >= 20),
+            "{answer:?}: {answers:?}"
+        );
     }
 }
