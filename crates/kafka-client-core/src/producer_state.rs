@@ -47,14 +47,18 @@
 //!   taken for a duplicate and be lost.
 //! - (F) Without idempotence one batch per partition is in flight; after a lost answer it may be doubled, not reordered
 //!   (but for late copies out of dead connections).
+//! - (G) With idempotence a batch can be doubled in two cases only: its answer was lost and then the broker's memory of
+//!   our identity, too ([59]); or its answer was lost and then the target began to refuse it. Both are
+//!   duplicates, never losses.
 //!
 //! # Call order
 //!
 //! Any method may be called at any time. After each call drain [`ProducerState::poll_event`], then
 //! ask [`ProducerState::poll_request`] for each of [`ProducerState::nodes_with_work`] that has room in its pipeline, and
 //! sleep until [`ProducerState::next_timeout`]. All requests to one broker have to go out in the order of their
-//! `request_id` on one connection. Every request ends with [`ProducerState::handle_result`] for each of its partitions
-//! or with [`ProducerState::handle_disconnect`]; never both for the same partition.
+//! `request_id` on one connection. Every request ends with [`ProducerState::handle_result`] for each of its partitions,
+//! or with [`ProducerState::handle_disconnect`] for those that have none; calling that after an answer's last
+//! result catches what the broker left out.
 
 mod entry;
 mod partition;
@@ -62,6 +66,8 @@ mod schedule;
 mod sequence;
 mod types;
 
+#[cfg(test)]
+mod model;
 #[cfg(test)]
 mod tests;
 
@@ -232,7 +238,8 @@ impl<T> ProducerState<T> {
         withdrawn.into_iter().map(|entry| entry.token).collect()
     }
 
-    /// Gives the partition up: nothing more is sent, what is in flight is awaited, the rest can be withdrawn.
+    /// Gives the partition up: nothing more is sent, what is in flight is awaited; then [`ProducerEvent::Stopped`] follows
+    /// and what is left can be withdrawn.
     pub fn stop(&mut self, tp: &TopicPartition) {
         let slot = self.slot_or_new(tp);
         let verdict = self.partitions[slot.0].stop(StopReason::Requested);

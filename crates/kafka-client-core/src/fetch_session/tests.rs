@@ -333,6 +333,8 @@ fn a_recreated_topic_is_another_one_by_id() {
     assert_eq!(request.topics[0].topic_id, OTHER_ID);
     assert_eq!(request.forgotten[0].topic_id, ID);
     let mut response = answer(13, 77, vec![fetched(0, b"r")]);
+    assert_eq!(take(&mut session, 13, &response), [0; 0], "still of the old one");
+    build(&mut session, 13);
     response.topics[0].topic_id = OTHER_ID;
     assert_eq!(take(&mut session, 13, &response), [0]);
 }

@@ -42,6 +42,7 @@ pub(super) struct Partition<T> {
     last_acked: Option<Instant>,
     hole: Option<Hole<T>>,
     leader_stale_told: bool,
+    stop_told: bool,
 }
 
 /// Where the partition stands; drawn in [`super`].
@@ -87,6 +88,7 @@ impl<T> Partition<T> {
             last_acked: None,
             hole: None,
             leader_stale_told: false,
+            stop_told: false,
         }
     }
 
@@ -128,11 +130,10 @@ impl<T> Partition<T> {
         shared: Option<ProducerIdentity>,
         window: usize,
     ) -> Option<usize> {
+        // Invariant C, too: while probing nothing goes to a new leader before the old one's batches have their outcome.
         let window = if self.probing { 1 } else { window };
-        // Invariant C: what is in flight at an old leader is resolved before anything goes to the new one.
-        let elsewhere = self.in_flight > 0 && self.sent_to != self.leader;
         let nameless = config.idempotent && self.identity.or(shared).is_none();
-        if self.leader.is_none() || elsewhere || nameless || self.in_flight >= window {
+        if self.leader.is_none() || nameless || self.in_flight >= window {
             return None;
         }
         match self.phase {
@@ -207,6 +208,11 @@ impl<T> Partition<T> {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn set_next_sequence(&mut self, sequence: i32) {
+        self.next_sequence = sequence;
+    }
+
     // --- outcomes ---
 
     /// The batch that went out with `request_id` and has no outcome yet.
@@ -272,11 +278,8 @@ impl<T> Partition<T> {
         let over = match self.phase {
             Phase::Settling => true,
             Phase::Resolving => self.batches.iter().all(|entry| entry.indefinite().is_none()),
-            Phase::Open
-            | Phase::Waiting(_)
-            | Phase::AwaitingResolution
-            | Phase::AwaitingIdentity
-            | Phase::Stopped(_) => false,
+            Phase::Open | Phase::Waiting(_) | Phase::AwaitingResolution | Phase::AwaitingIdentity => false,
+            Phase::Stopped(reason) => return self.tell_stop(reason),
         };
         if !over || self.in_flight > 0 {
             return Verdict::Continue;
@@ -364,6 +367,14 @@ impl<T> Partition<T> {
             self.hole = None;
         }
         self.phase = Phase::Stopped(reason);
+        self.tell_stop(reason)
+    }
+
+    /// Told once, and not before everything can be withdrawn.
+    fn tell_stop(&mut self, reason: StopReason) -> Verdict<T> {
+        if self.in_flight > 0 || std::mem::replace(&mut self.stop_told, true) {
+            return Verdict::Continue;
+        }
         Verdict::Stopped(reason)
     }
 

@@ -272,6 +272,32 @@ fn an_answer_counts_once() {
     assert_eq!(scenario.events(), ["acked t-0 #1 at 0"]);
 }
 
+/// The broker remembers five batches: were the first of six asked for again, it would be taken for a gap.
+#[test]
+fn no_batch_goes_out_that_would_make_the_broker_forget_the_oldest_unacked_one() {
+    let mut scenario = Scenario::new();
+    scenario.warm_up();
+    scenario.enqueue(1..=9, 1);
+    let ids = scenario.send_all(ONE);
+    for (id, offset) in ids[1..].iter().zip(2..) {
+        scenario.answer(*id, ErrorCode::NONE, offset);
+    }
+    assert_eq!(scenario.request(ONE), None);
+    scenario.answer(ids[0], ErrorCode::NONE, 1);
+    assert_eq!(scenario.send_all(ONE).len(), 4);
+}
+
+#[test]
+fn sequences_wrap_to_zero() {
+    let mut scenario = Scenario::new();
+    scenario.warm_up();
+    scenario.state.partitions[0].set_next_sequence(i32::MAX - 1);
+    scenario.enqueue(1..=3, 3);
+    scenario.expect_request(ONE, "t-0: 7/2147483646+3");
+    scenario.expect_request(ONE, "t-0: 7/1+3");
+    scenario.expect_request(ONE, "t-0: 7/4+3");
+}
+
 // === failures that pass ===
 
 #[test]
@@ -677,18 +703,22 @@ fn a_fence_stops_every_partition_of_the_identity() {
     scenario.answer(id, ErrorCode::INVALID_PRODUCER_EPOCH, -1);
     assert_eq!(
         scenario.events(),
-        [
-            "stopped t-0 Fenced(INVALID_PRODUCER_EPOCH[47])",
-            "stopped t-1 Fenced(INVALID_PRODUCER_EPOCH[47])"
-        ]
+        ["stopped t-0 Fenced(INVALID_PRODUCER_EPOCH[47])"]
     );
-    // What was in flight still gets its last word.
+    assert!(scenario.state.stop_reason(&tp(1)).is_some());
+    // What is in flight still gets its last word, before the partition is told of as stopped.
     assert!(
         scenario
             .state
             .handle_result(id, &tp(1), ErrorCode::NONE, 4, scenario.now)
     );
-    assert_eq!(scenario.events(), ["acked t-1 #2 at 4"]);
+    assert_eq!(
+        scenario.events(),
+        [
+            "acked t-1 #2 at 4",
+            "stopped t-1 Fenced(INVALID_PRODUCER_EPOCH[47])"
+        ]
+    );
     assert_eq!(scenario.state.stop_reason(&tp(2)), None);
     // Nor does a partition start that has written nothing yet.
     scenario.state.set_leader(&tp(5), Some(ONE));
@@ -719,10 +749,14 @@ fn a_stop_on_request_leaves_what_is_in_flight_its_outcome() {
     let id = scenario.expect_request(ONE, "t-0: 7/0+1");
     scenario.state.stop(&tp(0));
     scenario.state.stop(&tp(0));
-    assert_eq!(scenario.events(), ["stopped t-0 Requested"]);
+    assert_eq!(
+        scenario.events(),
+        [""; 0],
+        "not before everything can be withdrawn"
+    );
     assert_eq!(scenario.state.withdraw(&tp(0), |_| true), [2]);
     scenario.state.handle_disconnect(id, scenario.now);
-    assert_eq!(scenario.events(), [""; 0]);
+    assert_eq!(scenario.events(), ["stopped t-0 Requested"]);
     assert_eq!(scenario.state.withdraw(&tp(0), |_| true), [1]);
     assert!(scenario.state.is_idle());
 }
@@ -789,6 +823,24 @@ fn behind_a_refusal_all_that_has_ended_can_be_withdrawn() {
     scenario.state.resolve(&tp(0), Resolution::Drop).unwrap();
     scenario.expect_request(ONE, "t-0: 7/1+1");
     assert_eq!(scenario.state.pending(&tp(0)).batches, 1);
+}
+
+/// As in `numbers_of_a_batch_that_may_still_arrive_are_not_given_out_again`, with that batch taken back.
+#[test]
+fn a_withdrawn_batch_that_may_still_arrive_spoils_its_numbers() {
+    let mut scenario = Scenario::new();
+    scenario.warm_up();
+    scenario.enqueue(1..=3, 1);
+    let ids = scenario.send_all(ONE);
+    scenario.answer(ids[0], ErrorCode::MESSAGE_TOO_LARGE, -1);
+    scenario.state.handle_disconnect(ids[1], scenario.now);
+    scenario.answer(ids[2], ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER, -1);
+    scenario.wait();
+    let id = scenario.expect_request(ONE, "t-0: 7/2+1");
+    scenario.answer(id, ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER, -1);
+    assert_eq!(scenario.state.withdraw(&tp(0), |token| *token == 2), [2]);
+    scenario.state.resolve(&tp(0), Resolution::Drop).unwrap();
+    assert_eq!(scenario.events().last().unwrap(), "identity for t-0");
 }
 
 // === without idempotence ===

@@ -87,8 +87,8 @@ pub enum ProducerEvent<T> {
         error: ErrorCode,
         attempt: u32,
     },
-    /// Nothing more is sent to this partition; [`ProducerState::withdraw`](super::ProducerState::withdraw) gives back
-    /// what is queued. Told once.
+    /// Nothing more is sent to this partition, and nothing of it is in flight any more:
+    /// [`ProducerState::withdraw`](super::ProducerState::withdraw) gives back all that is left. Told once.
     Stopped { tp: TopicPartition, reason: StopReason },
     /// Ask a broker of the target for a producer id (`InitProducerId`) and hand it in: with
     /// [`ProducerState::set_identity`](super::ProducerState::set_identity) if `tp` is `None`, else with
