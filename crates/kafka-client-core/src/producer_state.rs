@@ -48,7 +48,7 @@
 //! - (F) Without idempotence one batch per partition is in flight; after a lost answer it may be doubled, not reordered
 //!   (but for late copies out of dead connections).
 //! - (G) With idempotence a batch can be doubled in two cases only: its answer was lost and then the broker's memory of
-//!   our identity, too ([59]); or its answer was lost and then the target began to refuse it. Both are
+//!   our identity, too (`UNKNOWN_PRODUCER_ID[59]`); or its answer was lost and then the target began to refuse it. Both are
 //!   duplicates, never losses.
 //!
 //! # Call order
