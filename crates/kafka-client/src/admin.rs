@@ -112,6 +112,30 @@ pub async fn describe_topics(
     Ok((described, failed))
 }
 
+/// One setting of the cluster's brokers, as the first one that answers has it; `None` if it has no such setting.
+pub async fn broker_setting(cluster: &Cluster, name: &str) -> Result<Option<String>, ClientError> {
+    let mut last = None;
+    for node in cluster.brokers() {
+        let resources = vec![DescribeConfigsResource {
+            resource_type: ResourceType::BROKER,
+            name: node.to_string(),
+            configuration_keys: Some(vec![name.to_owned()]),
+        }];
+        // A broker describes only itself.
+        match cluster.call(node, &DescribeConfigsRequest { resources }).await {
+            Ok(answer) => {
+                let configs = answer.results.into_iter().flat_map(|result| result.configs);
+                return Ok(configs
+                    .into_iter()
+                    .find(|config| config.name == name)
+                    .and_then(|config| config.value));
+            }
+            Err(error) => last = Some(error),
+        }
+    }
+    last.map_or(Ok(None), Err)
+}
+
 /// A producer id for an idempotent producer without transactions.
 pub async fn init_producer_id(cluster: &Cluster) -> Result<ProducerIdentity, ClientError> {
     let request = InitProducerIdRequest {

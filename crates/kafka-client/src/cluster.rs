@@ -1,6 +1,7 @@
 //! A Kafka cluster as a client sees it: bootstrap servers, the brokers it named, and connections to them.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use kafka_wire::api::metadata::{MetadataRequest, MetadataResponse};
@@ -25,9 +26,14 @@ pub struct ClusterSettings {
 pub struct Cluster {
     settings: ClusterSettings,
     known: Mutex<Known>,
-    /// Connections for calls that are not the hot path, one per broker, opened on first use.
-    calls: tokio::sync::Mutex<BTreeMap<NodeId, Arc<Connection>>>,
+    /// Connections for calls that are not the hot path, one per broker, opened on first use. Each has a lock of its
+    /// own: a broker that does not answer keeps nobody from another.
+    calls: Mutex<BTreeMap<NodeId, Arc<CallSlot>>>,
+    /// The broker that answered last; whoever may ask any broker asks it first.
+    answered_last: AtomicI32,
 }
+
+type CallSlot = tokio::sync::Mutex<Option<Arc<Connection>>>;
 
 /// What the last metadata answer said about the cluster itself.
 #[derive(Debug, Default, Clone)]
@@ -48,7 +54,8 @@ impl Cluster {
         let cluster = Self {
             settings,
             known: Mutex::default(),
-            calls: tokio::sync::Mutex::default(),
+            calls: Mutex::default(),
+            answered_last: AtomicI32::new(-1),
         };
         cluster.ask_bootstrap(&no_topics()).await?;
         Ok(cluster)
@@ -75,11 +82,12 @@ impl Cluster {
             topics,
             allow_auto_topic_creation: false,
         };
-        for node in self.brokers() {
+        for node in self.brokers_to_ask() {
             if let Ok(connection) = self.connection(node).await
                 && let Ok(answer) = connection.call(&request).await
                 && !answer.brokers.is_empty()
             {
+                self.answered_last.store(node.0, Ordering::Relaxed);
                 self.learn(&answer);
                 return Ok(answer);
             }
@@ -91,9 +99,12 @@ impl Cluster {
     /// Sends a request to any broker that answers.
     pub async fn call_any<R: Request>(&self, request: &R) -> Result<R::Response, ClientError> {
         let mut last = None;
-        for node in self.brokers() {
+        for node in self.brokers_to_ask() {
             match self.call(node, request).await {
-                Ok(answer) => return Ok(answer),
+                Ok(answer) => {
+                    self.answered_last.store(node.0, Ordering::Relaxed);
+                    return Ok(answer);
+                }
                 Err(error) => last = Some(error),
             }
         }
@@ -115,15 +126,25 @@ impl Cluster {
 
     /// The shared connection for calls to one broker, opened if necessary.
     pub async fn connection(&self, node: NodeId) -> Result<Arc<Connection>, ClientError> {
-        let mut calls = self.calls.lock().await;
-        if let Some(connection) = calls.get(&node)
-            && !connection.is_closed()
-        {
+        let slot = {
+            let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(calls.entry(node).or_default())
+        };
+        let mut slot = slot.lock().await;
+        if let Some(connection) = slot.as_ref().filter(|connection| !connection.is_closed()) {
             return Ok(Arc::clone(connection));
         }
         let connection = Arc::new(self.open(node).await?);
-        calls.insert(node, Arc::clone(&connection));
+        *slot = Some(Arc::clone(&connection));
         Ok(connection)
+    }
+
+    /// The brokers in the order in which they are asked where any will do.
+    fn brokers_to_ask(&self) -> Vec<NodeId> {
+        let mut brokers = self.brokers();
+        let last = NodeId(self.answered_last.load(Ordering::Relaxed));
+        brokers.sort_by_key(|node| *node != last);
+        brokers
     }
 
     /// Opens a connection of the caller's own to one broker, for fetching or producing.

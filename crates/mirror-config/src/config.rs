@@ -187,8 +187,9 @@ pub struct ProduceConfig {
     pub timeout: Duration,
     /// How long records may wait for company before they are sent.
     pub linger: Duration,
-    /// Batches smaller than this many bytes are candidates for merging; 0 never merges.
-    pub merge_below_bytes: usize,
+    /// Batches smaller than this many bytes are candidates for merging; 0 never merges, `None` takes the router's
+    /// measured thresholds, one per codec.
+    pub merge_below_bytes: Option<usize>,
     /// A merged batch is closed when it has this many bytes.
     pub merge_max_bytes: usize,
 }

@@ -67,7 +67,7 @@ pub const FETCH_WAIT_MIN: Duration = Duration::from_millis(10);
 pub const FETCH_BYTES_MIN: i32 = 1;
 /// Bytes of one fetch answer when `fetch.max.bytes` is not set. Java has 50 MiB, more than our whole budget
 /// ([`IN_FLIGHT_BYTES_MAX`]); a quarter of the budget lets several brokers fill it evenly.
-pub const FETCH_BYTES_MAX: i32 = 8 * 1024 * 1024;
+pub const FETCH_BYTES_MAX: i32 = 4 * 1024 * 1024;
 /// `max.partition.fetch.bytes`: as Java, one largest ordinary batch.
 pub const FETCH_PARTITION_BYTES_MAX: i32 = 1024 * 1024;
 
@@ -83,22 +83,21 @@ pub const PRODUCE_REQUEST_BYTES_MIN: usize = 64 * 1024;
 pub const PRODUCE_TIMEOUT: Duration = REQUEST_TIMEOUT;
 /// `linger.ms`: Java has had 5 since 4.0; batches arrive ready made, so waiting only serves merging.
 pub const LINGER: Duration = Duration::from_millis(5);
-/// Batches below this are merged with their neighbours. To be replaced by the router benchmark's figure.
-pub const MERGE_BELOW_BYTES: usize = 4 * 1024;
-/// A merged batch is closed at this size: Java's default `batch.size`, where per-batch cost is already small.
-pub const MERGE_MAX_BYTES: usize = 16 * 1024;
+/// A merged batch is closed at this size: the one the router's merge thresholds were measured with.
+pub const MERGE_MAX_BYTES: usize = 256 * 1024;
 /// Largest `batch.size` that is taken: above a stock topic's `max.message.bytes` a merged batch would only be split
 /// again.
 pub const MERGE_CEILING_BYTES: usize = 1_000_000;
 
 /// Bytes in flight. With the codecs' working memory and the code it keeps the process under 96 MB resident, and it
 /// fills a path of 1 Gbit/s with 250 ms of round trip.
-pub const IN_FLIGHT_BYTES_MAX: usize = 32 * 1024 * 1024;
+pub const IN_FLIGHT_BYTES_MAX: usize = 24 * 1024 * 1024;
 /// Smallest `buffer.memory` that is taken: a few largest ordinary batches (1 MiB), for a mirror that may hold only one
 /// stands still while that one is acknowledged.
 pub const IN_FLIGHT_BYTES_MIN: usize = 4 * 1024 * 1024;
 /// A decompressed batch: stock brokers take 1 MiB compressed, so this is a ratio of 64; a bomb has thousands.
 pub const DECOMPRESSED_BATCH_BYTES_MAX: usize = 64 * 1024 * 1024;
 
-/// Drain after a signal: systemd kills after 90 s and Kubernetes after 30 s by default; stay inside both.
-pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
+/// Drain after a signal. What brokers that answer still hold is acknowledged in a fraction of this; what others hold is
+/// repeated by the next start. With the last commit, the process is gone within 5 s in any case.
+pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(3);

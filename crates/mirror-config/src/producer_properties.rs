@@ -113,12 +113,12 @@ fn in_flight(settings: &mut Settings<'_>, idempotent: bool) -> usize {
 }
 
 /// `batch.size` is where a merged batch is closed. Nothing is merged that is not smaller than the result may be.
-fn merging(settings: &mut Settings<'_>) -> (usize, usize) {
+fn merging(settings: &mut Settings<'_>) -> (Option<usize>, usize) {
     let Some(bytes) = settings.bytes("batch.size", 0) else {
-        return (defaults::MERGE_BELOW_BYTES, defaults::MERGE_MAX_BYTES);
+        return (None, defaults::MERGE_MAX_BYTES);
     };
     let merge_max = to_size(bytes).min(defaults::MERGE_CEILING_BYTES);
-    (defaults::MERGE_BELOW_BYTES.min(merge_max), merge_max)
+    ((merge_max == 0).then_some(0), merge_max)
 }
 
 fn in_flight_bytes(settings: &mut Settings<'_>) -> usize {

@@ -102,6 +102,10 @@ pub(crate) fn topic_grown(topic: &str, partitions: i32) {
     info!(topic, partitions, "raised the partition count on the target");
 }
 
+pub(crate) fn partition_waits(tp: &TopicPartition) {
+    warn!(topic = %tp.topic, partition = tp.partition, "cannot be fetched for some time, trying again");
+}
+
 pub(crate) fn commit_failed(reason: &ClientError) {
     warn!("positions not committed, trying again: {reason}");
 }

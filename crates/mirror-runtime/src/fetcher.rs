@@ -10,9 +10,10 @@ use std::time::Duration;
 
 use kafka_client::{CallOptions, ClientError, Cluster, Connection, InFlight};
 use kafka_client_core::backoff::{Backoff, BackoffConfig};
-use kafka_client_core::fetch_session::{FetchLimits, FetchSession, FetchTarget};
+use kafka_client_core::fetch_session::{FetchLimits, FetchSession, FetchTarget, SessionError};
 use kafka_wire::api::fetch::{FetchRequest, FetchResponse};
 use kafka_wire::ids::{NodeId, TopicPartition};
+use kafka_wire::request::Request as _;
 use mirror_core::budget::Reservation;
 use tokio::sync::mpsc;
 use tokio::time::sleep;
@@ -27,8 +28,14 @@ use crate::shared::FlowShared;
 pub(crate) const COMMANDS: usize = 64;
 /// How long a broker may hold an answer back while some partition waits for credit, which may come back any moment.
 const WAIT_WHILE_PAUSED: Duration = Duration::from_millis(20);
+/// Places a partition's queue must have for it to be asked for: one for the answer that is about to be handed on, one for
+/// the answer to this request.
+const QUEUE_ROOM: usize = 2;
 /// A fetch for less is not worth its round trip; credit is waited for instead.
 const FETCH_BYTES_MIN: u64 = 64 * 1024;
+
+/// The last version of Fetch that names topics by name (KIP-516).
+const FETCH_VERSION_BY_NAME: i16 = 12;
 
 /// What the flow tells a fetcher.
 #[derive(Debug)]
@@ -172,7 +179,11 @@ impl Fetcher {
                             break Ended::Lost(error);
                         }
                     };
-                    let (arrived, troubles) = self.take(begun.reservation, begun.in_flight.version(), &answer);
+                    let taken = self.take(begun.reservation, begun.in_flight.version(), &answer);
+                    let (arrived, troubles) = match taken {
+                        Ok(taken) => taken,
+                        Err(error) => break Ended::Lost(error),
+                    };
                     // The next request travels while this answer is routed.
                     outstanding = match self.begin(connection).await {
                         Ok(begun) => begun,
@@ -194,8 +205,14 @@ impl Fetcher {
 
     /// Sends a fetch for every partition that may hold more bytes; `None` if there is none, or no credit.
     async fn begin(&mut self, connection: &Connection) -> Result<Option<Outstanding>, ClientError> {
-        let version = connection.version_of::<FetchRequest>()?;
         self.forget_halted();
+        // A topic without an id (its metadata came from a broker before 2.8) cannot be asked for by id.
+        let nameless = self
+            .held
+            .values()
+            .any(|held| held.assignment.partition.topic_id.is_zero());
+        let version_max = if nameless { FETCH_VERSION_BY_NAME } else { i16::MAX };
+        let version = connection.version_of::<FetchRequest>()?.min(version_max);
         let Some((reservation, paused)) = self.reserve() else {
             return Ok(None);
         };
@@ -214,7 +231,7 @@ impl Fetcher {
         let options = CallOptions {
             timeout: self.settings.request_timeout + wait_max,
             expected_bytes: usize::try_from(reservation.bytes()).unwrap_or(usize::MAX),
-            ..CallOptions::default()
+            version_max,
         };
         match connection.start(&request, options).await {
             Ok(in_flight) => Ok(Some(Outstanding {
@@ -263,7 +280,7 @@ impl Fetcher {
         let mut asked = 0;
         for (tp, held) in &self.held {
             let partition = &held.assignment.partition;
-            if !allowed(partition.key) || held.assignment.chunks.capacity() == 0 {
+            if !allowed(partition.key) || held.assignment.chunks.capacity() < QUEUE_ROOM {
                 self.session.pause(tp);
                 continue;
             }
@@ -289,7 +306,7 @@ impl Fetcher {
         reservation: Reservation,
         version: i16,
         answer: &FetchResponse,
-    ) -> (Vec<Arrived>, Vec<Trouble>) {
+    ) -> Result<(Vec<Arrived>, Vec<Trouble>), ClientError> {
         let memory = Arc::clone(&self.shared.memory);
         self.shared.counters.throttled(answer.throttle_time_ms);
         let partitions = match self.session.handle_response(version, answer) {
@@ -297,7 +314,18 @@ impl Fetcher {
             Err(error) => {
                 tracing::debug!(node = %self.node, %error, "fetch session starts anew");
                 memory.commit_actual(reservation, &[]);
-                return (Vec::new(), Vec::new());
+                return match error {
+                    // The whole request was refused: asking again at once would only be refused again.
+                    SessionError::Refused(code) => Err(ClientError::Answered {
+                        address: format!("broker {}", self.node),
+                        api: FetchRequest::API,
+                        code,
+                        message: None,
+                    }),
+                    SessionError::Ended(_) | SessionError::OtherSession { .. } | SessionError::NotAsked => {
+                        Ok((Vec::new(), Vec::new()))
+                    }
+                };
             }
         };
         let mut judged = Vec::new();
@@ -336,7 +364,7 @@ impl Fetcher {
             .zip(credits)
             .map(|((assignment, bytes), credit)| bytes.into_arrived(assignment, credit, shared_answer))
             .collect();
-        (arrived, troubles)
+        Ok((arrived, troubles))
     }
 
     async fn hand_on(&mut self, arrived: Vec<Arrived>, troubles: Vec<Trouble>) {
@@ -353,7 +381,8 @@ impl Fetcher {
 
     /// After a lost connection every partition goes back to the flow: another broker may lead it by now.
     async fn give_back_all(&mut self) {
-        for held in std::mem::take(&mut self.held).into_values() {
+        for (tp, held) in std::mem::take(&mut self.held) {
+            self.session.remove(&tp);
             let trouble = Trouble {
                 partition: held.assignment.partition,
                 kind: TroubleKind::LeaderUnknown,
@@ -396,7 +425,7 @@ impl Fetcher {
 
 /// Could [`Fetcher::begin`] send something now?
 fn may_fetch(held: &BTreeMap<TopicPartition, Held>, memory: &Memory) -> bool {
-    let room = |held: &&Held| held.assignment.chunks.capacity() > 0;
+    let room = |held: &&Held| held.assignment.chunks.capacity() >= QUEUE_ROOM;
     let key = |held: &Held| held.assignment.partition.key;
     let enough = FETCH_BYTES_MIN.min(memory.share());
     held.values()

@@ -5,7 +5,7 @@ mod discovery;
 mod drain;
 mod trouble;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ use crate::events;
 use crate::fetched::{Chunk, Trouble};
 use crate::fetcher::{Assignment, COMMANDS, Fetcher, FetcherCommand, FetcherSettings};
 use crate::memory::Memory;
-use crate::partition::{PartitionKey, SourcePartition};
+use crate::partition::{FetchCursor, PartitionKey, SourcePartition};
 use crate::producer::{INBOX_BATCHES, Producer, ProducerSettings, TargetBatch};
 use crate::progress_report;
 use crate::run_error::RunError;
@@ -65,8 +65,8 @@ pub(crate) struct Flow {
     next_key: PartitionKey,
     /// When the source's metadata is asked for next.
     refresh_due: Instant,
-    /// The first refresh is over: what appears from now on is new, and read from its beginning.
-    started: bool,
+    /// The partitions that existed at the first look. What appears later is new, and read from its beginning.
+    at_start: Option<BTreeSet<TopicPartition>>,
     producer: Task<()>,
     committer: Task<Result<(), RunError>>,
     _target_watch: Task<()>,
@@ -120,6 +120,9 @@ impl Flow {
         let (source, target) =
             tokio::try_join!(connect::cluster(&config.source), connect::cluster(&config.target))
                 .map_err(RunError::Client)?;
+        if let (Some(id), true) = (source.cluster_id(), source.cluster_id() == target.cluster_id()) {
+            return Err(RunError::SameCluster { cluster_id: id });
+        }
         let Positions::SourceGroup { group_id } = &config.flow.positions;
         let group = Arc::new(GroupClient::new(
             Arc::clone(&source),
@@ -156,11 +159,12 @@ impl Flow {
         };
         let stop_committing = watch::Sender::new(false);
         let report = progress_report::run(Arc::clone(&shared), Arc::clone(&committed));
+        let tasks = &shared.tasks;
         Ok(Self {
-            producer: Task::start("producer", producer.run()),
-            committer: Task::start("committer", committer.run(stop_committing.subscribe())),
-            _target_watch: Task::start("target metadata", watching),
-            _report: Task::start("progress report", report),
+            producer: tasks.start("producer", producer.run()),
+            committer: tasks.start("committer", committer.run(stop_committing.subscribe())),
+            _target_watch: tasks.start("target metadata", watching),
+            _report: tasks.start("progress report", report),
             config,
             shared,
             source,
@@ -176,7 +180,7 @@ impl Flow {
             stop_committing,
             next_key: 0,
             refresh_due: Instant::now(),
-            started: false,
+            at_start: None,
         })
     }
 
@@ -186,6 +190,7 @@ impl Flow {
         let end = tokio::select! {
             biased;
             () = shutdown => FlowEnd::Shutdown,
+            panicked = shared.tasks.panicked() => FlowEnd::Failed(RunError::Panicked(panicked)),
             () = shared.aborted() => FlowEnd::AbortedOnSendFailure,
             error = self.supervise() => FlowEnd::Failed(error),
         };
@@ -283,15 +288,33 @@ impl Flow {
         let Some(supervised) = self.partitions.get_mut(tp) else {
             return;
         };
+        if let Some(offset) = supervised.rewind_to.take() {
+            supervised.partition.set_cursor(FetchCursor {
+                offset,
+                last_fetched_epoch: -1,
+            });
+        }
         let now = Instant::now();
         let pause = match supervised.last_trouble {
             Some((at, pause)) if now < at + pause + TROUBLE_MEMORY => (pause * 2).min(TROUBLE_PAUSE_MAX),
             _ => TROUBLE_PAUSE_MIN,
         };
+        if pause >= TROUBLE_PAUSE_MAX {
+            events::partition_waits(tp);
+        }
         supervised.fetcher = None;
         supervised.not_before = now + pause;
         supervised.last_trouble = Some((now, pause));
         self.refresh_due = self.refresh_due.min(now + pause.max(REFRESH_PAUSE));
+    }
+
+    /// Was the partition given up so often that its pauses are at their longest?
+    fn has_waited_long(&self, tp: &TopicPartition) -> bool {
+        let trouble = self
+            .partitions
+            .get(tp)
+            .and_then(|supervised| supervised.last_trouble);
+        trouble.is_some_and(|(_, pause)| pause >= TROUBLE_PAUSE_MAX)
     }
 
     fn fetcher(&mut self, node: NodeId) -> &mpsc::Sender<FetcherCommand> {
@@ -300,7 +323,7 @@ impl Flow {
             let fetcher = Fetcher {
                 node,
                 cluster: Arc::clone(&self.source),
-                settings: fetcher_settings(&self.config),
+                settings: fetcher_settings(&self.config, self.source.brokers().len()),
                 shared: Arc::clone(&self.shared),
                 commands: receiver,
                 troubles: self.troubles.0.clone(),
@@ -309,7 +332,7 @@ impl Flow {
             };
             FetcherHandle {
                 commands,
-                _task: Task::start("fetcher", fetcher.run()),
+                _task: self.shared.tasks.start("fetcher", fetcher.run()),
             }
         });
         &handle.commands
@@ -328,15 +351,17 @@ fn budget_limits(config: &Config) -> BudgetLimits {
     }
 }
 
-fn fetcher_settings(config: &Config) -> FetcherSettings {
+fn fetcher_settings(config: &Config, brokers: usize) -> FetcherSettings {
     let fetch = config.flow.fetch;
     let total = u64::try_from(config.memory.in_flight_bytes_max).unwrap_or(u64::MAX);
     FetcherSettings {
         committed_only: config.flow.isolation == IsolationLevel::ReadCommitted,
         wait_max: fetch.wait_max,
         bytes_min: fetch.bytes_min,
-        // One answer is in memory twice for a moment; a quarter of the budget keeps several brokers' answers possible.
-        bytes_max: u64::try_from(fetch.bytes_max).unwrap_or(0).min(total / 4),
+        // An idle request reserves what its answer may hold: all brokers' together no more than half of the budget.
+        bytes_max: u64::try_from(fetch.bytes_max)
+            .unwrap_or(0)
+            .min(total / (2 * u64::try_from(brokers.max(1)).unwrap_or(1))),
         partition_bytes_max: fetch.partition_bytes_max,
         request_timeout: config.source.request_timeout,
         reconnect: backoff(
@@ -352,6 +377,7 @@ fn producer_settings(config: &Config) -> ProducerSettings {
         idempotent: produce.idempotent,
         in_flight_per_partition: produce.in_flight_per_partition,
         request_bytes_max: produce.request_bytes_max,
+        level: config.flow.compression.and_then(|compression| compression.level),
         decompressed_bytes_max: config.memory.decompressed_batch_bytes_max,
         timeout: produce.timeout,
         // The broker's own time-out comes first, so that its answer is heard.

@@ -33,6 +33,7 @@ pub(crate) struct SourcePartition {
     cursor: Mutex<FetchCursor>,
     progress: Mutex<PartitionProgress>,
     halted: AtomicBool,
+    withdrawn: AtomicBool,
     /// The end of what may be read, as of the last fetch; -1 before it.
     readable_end: AtomicI64,
 }
@@ -58,6 +59,7 @@ impl SourcePartition {
             }),
             progress: Mutex::new(PartitionProgress::new(start)),
             halted: AtomicBool::new(false),
+            withdrawn: AtomicBool::new(false),
             readable_end: AtomicI64::new(-1),
         })
     }
@@ -96,13 +98,24 @@ impl SourcePartition {
         self.progress().settle(held_from);
     }
 
-    /// Nothing more of this partition is fetched, routed or sent. True for the first caller only.
+    /// Nothing more of this partition is fetched. What was fetched before is still mirrored: it may be gone from the
+    /// source by now. True for the first caller only.
     pub(crate) fn halt(&self) -> bool {
         !self.halted.swap(true, Ordering::AcqRel)
     }
 
     pub(crate) fn is_halted(&self) -> bool {
         self.halted.load(Ordering::Acquire)
+    }
+
+    /// Nothing more of this partition is sent either: the target cannot take what comes next, and what lies behind
+    /// that must not overtake it.
+    pub(crate) fn withdraw(&self) {
+        self.withdrawn.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_withdrawn(&self) -> bool {
+        self.withdrawn.load(Ordering::Acquire)
     }
 
     pub(crate) fn set_readable_end(&self, offset: i64) {

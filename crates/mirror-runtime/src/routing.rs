@@ -16,12 +16,16 @@ use tokio::task::yield_now;
 
 use crate::events;
 use crate::fetched::{Chunk, Trouble, TroubleKind};
+use crate::memory::Credit;
 use crate::partition::SourcePartition;
 use crate::producer::{BatchToken, TargetBatch};
 use crate::shared::FlowShared;
 
 /// Answers' worth of bytes that may wait for one router; the byte budget is the real bound.
 pub(crate) const CHUNKS: usize = 16;
+
+/// What a batch in flight takes beside its bytes: its place in queues, its header, what it stands for.
+const BATCH_OVERHEAD_BYTES: usize = 512;
 
 /// Codec contexts and scratch memory that routing tasks share: as many as ever ran at once.
 #[derive(Debug, Default)]
@@ -35,6 +39,8 @@ pub(crate) struct Routing {
     chunks: mpsc::Receiver<Chunk>,
     outlets: RoutingOutlets,
     routed: Vec<Routed>,
+    /// Credit for what the router keeps to merge.
+    kept: Option<Credit>,
 }
 
 /// Where a routing task's results go, and what tells it to end.
@@ -49,7 +55,7 @@ pub(crate) struct RoutingOutlets {
 /// Why a chunk was not routed to its end.
 enum Unrouted {
     Draining,
-    Halted,
+    Withdrawn,
     ProducerGone,
     /// Bytes that cannot be routed, at this offset.
     Bad(RouteError),
@@ -73,6 +79,7 @@ impl Routing {
             chunks,
             outlets,
             routed: Vec::new(),
+            kept: None,
         }
     }
 
@@ -126,8 +133,8 @@ impl Routing {
             .map(|aborted| (aborted.producer_id, aborted.first_offset));
         let mut aborted = AbortedTransactions::listed(listed);
         for batch in Batches::new(chunk.records.clone()) {
-            if self.partition.is_halted() {
-                return Err(Unrouted::Halted);
+            if self.partition.is_withdrawn() {
+                return Err(Unrouted::Withdrawn);
             }
             if *self.outlets.draining.borrow() {
                 return Err(Unrouted::Draining);
@@ -185,7 +192,10 @@ impl Routing {
         let mut draining = self.outlets.draining.clone();
         tokio::select! {
             () = memory.wait_until(|memory| {
-                self.partition.is_halted() || memory.held_by(key) <= waiting.saturating_add(memory.share())
+                // What waits in our own queue is held as well, and only we can free it: never wait with nothing to wait for.
+                self.partition.is_withdrawn()
+                    || self.partition.batches_in_flight() == 0
+                    || memory.held_by(key) <= waiting.saturating_add(memory.share())
             }) => {}
             _ = draining.wait_for(|draining| *draining) => {}
         }
@@ -213,6 +223,10 @@ impl Routing {
             }
         }
         self.partition.settle(self.router.held_from());
+        let kept = u64::try_from(self.router.buffered_bytes()).unwrap_or(u64::MAX);
+        if self.kept.as_ref().map_or(0, Credit::bytes) != kept {
+            self.kept = (kept > 0).then(|| self.shared.memory.charge(self.partition.key, kept));
+        }
         outcome
     }
 
@@ -236,7 +250,7 @@ impl Routing {
 
 /// A routed batch with what it stands for, charged to its partition.
 fn target_batch(shared: &FlowShared, partition: &Arc<SourcePartition>, routed: RoutedBatch) -> TargetBatch {
-    let bytes = u64::try_from(routed.batch.size()).unwrap_or(u64::MAX);
+    let bytes = u64::try_from(routed.batch.size() + BATCH_OVERHEAD_BYTES).unwrap_or(u64::MAX);
     TargetBatch {
         target: TopicPartition {
             topic: Arc::clone(&partition.target_topic),

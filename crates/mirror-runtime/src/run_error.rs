@@ -16,6 +16,12 @@ pub enum RunError {
         if members.is_empty() { "they joined while it ran".to_owned() } else { members.join(", ") }
     )]
     GroupInUse { group: String, members: Vec<String> },
+    /// Mirroring a cluster into itself under the same names would never end.
+    #[error(
+        "source and target are the same cluster (id {cluster_id}): every record would come back as a new one; check \
+         bootstrap.servers in both files"
+    )]
+    SameCluster { cluster_id: String },
     /// `auto.offset.reset=none` and no position.
     #[error(
         "group \"{group}\" has no position for {partition} and auto.offset.reset is none: commit one, or set it to \
@@ -36,7 +42,7 @@ impl RunError {
             Self::Client(ClientError::NoBootstrap {
                 unresolvable: true, ..
             }) => 1,
-            Self::GroupInUse { .. } => 1,
+            Self::GroupInUse { .. } | Self::SameCluster { .. } => 1,
             Self::Client(_) | Self::NoPosition { .. } | Self::Panicked(_) => 255,
         }
     }

@@ -11,11 +11,13 @@ use crate::events;
 use crate::memory::Memory;
 use crate::partition::SourcePartition;
 use crate::routing::Workbenches;
+use crate::tasks::Tasks;
 
 /// The common ground of a flow's tasks.
 #[derive(Debug)]
 pub(crate) struct FlowShared {
     pub(crate) memory: Arc<Memory>,
+    pub(crate) tasks: Tasks,
     pub(crate) workbenches: Workbenches,
     pub(crate) counters: Counters,
     pub(crate) on_refused_record: OnRefusedRecord,
@@ -31,6 +33,7 @@ impl FlowShared {
     pub(crate) fn new(memory: Arc<Memory>, on_refused_record: OnRefusedRecord) -> Arc<Self> {
         Arc::new(Self {
             memory,
+            tasks: Tasks::new(),
             workbenches: Workbenches::default(),
             counters: Counters::default(),
             on_refused_record,

@@ -32,6 +32,9 @@ pub(crate) struct Starting {
 #[derive(Debug, Clone)]
 pub(crate) struct Start {
     pub(crate) position: Position,
+    /// The topic that the position counts in. Where that is not the topic of today, its id goes on being committed:
+    /// the next start has to halt as well.
+    pub(crate) topic_id: TopicId,
     pub(crate) why: &'static str,
     /// The position is not in the group yet.
     pub(crate) to_commit: bool,
@@ -87,6 +90,10 @@ impl StartPositions {
         source: &Cluster,
         starting: &[Starting],
     ) -> Result<BTreeMap<TopicPartition, Start>, RunError> {
+        let topic_ids: BTreeMap<_, _> = starting
+            .iter()
+            .map(|starting| (starting.tp.clone(), starting.topic_id))
+            .collect();
         let mut starts = BTreeMap::new();
         let mut to_list: BTreeMap<(NodeId, bool), Vec<TopicPartition>> = BTreeMap::new();
         for partition in starting {
@@ -119,14 +126,18 @@ impl StartPositions {
             } else {
                 OffsetPoint::Latest
             };
-            let listed = list_offsets(source, leader, &partitions, point, self.committed_only)
-                .await
-                .map_err(RunError::Client)?;
-            starts.extend(
-                listed
-                    .into_iter()
-                    .filter_map(|(tp, listed)| Some((tp, from_listed(listed, earliest)?))),
-            );
+            // A leader that does not answer now is asked again at the next refresh; the others need not wait for it.
+            let listed = match list_offsets(source, leader, &partitions, point, self.committed_only).await {
+                Ok(listed) => listed,
+                Err(error) => {
+                    tracing::debug!(%leader, %error, "start positions not listed yet");
+                    continue;
+                }
+            };
+            starts.extend(listed.into_iter().filter_map(|(tp, listed)| {
+                let topic_id = topic_ids.get(&tp).copied()?;
+                Some((tp, from_listed(listed, topic_id, earliest)?))
+            }));
         }
         Ok(starts)
     }
@@ -144,7 +155,9 @@ fn from_committed(committed: &CommittedOffset, topic_id: TopicId) -> Start {
             old: was.topic_id,
             new: topic_id,
         });
+    let old = halt.as_ref().and(metadata).map(|was| was.topic_id);
     Start {
+        topic_id: old.unwrap_or(topic_id),
         position: Position {
             offset: committed.offset,
             leader_epoch,
@@ -155,11 +168,12 @@ fn from_committed(committed: &CommittedOffset, topic_id: TopicId) -> Start {
     }
 }
 
-fn from_listed(listed: ListedOffset, earliest: bool) -> Option<Start> {
+fn from_listed(listed: ListedOffset, topic_id: TopicId, earliest: bool) -> Option<Start> {
     if !listed.error_code.is_ok() || listed.offset < 0 {
         return None;
     }
     Some(Start {
+        topic_id,
         // The epoch of the log's start or end says nothing about a batch that we have read.
         position: Position {
             offset: listed.offset,

@@ -8,8 +8,9 @@ use kafka_client::admin::{self, NewTopic};
 use kafka_client::{ClientError, Cluster};
 use kafka_client_core::backoff::{Backoff, BackoffConfig};
 use kafka_wire::api::metadata::{MetadataResponse, MetadataTopic};
+use kafka_wire::api_key::ApiKey;
 use kafka_wire::error_code::ErrorCode;
-use kafka_wire::ids::TopicPartition;
+use kafka_wire::ids::{TopicId, TopicPartition};
 use mirror_core::topic_plan::{
     PartitionRule, Settings, SourceTopic, TargetCluster, TargetTopic, TopicAction, TopicPlan, TopicToCreate,
     settings,
@@ -21,9 +22,13 @@ use crate::events;
 use crate::producer::Leaders;
 use crate::shared::FlowShared;
 
-/// The batch size a Kafka broker accepts by default (`message.max.bytes` before 2.5), used where the topic's own
-/// setting may not be read.
+/// The batch size a Kafka broker accepts by default (`message.max.bytes` before 3.0), used where neither topic's setting
+/// may be read. What the target refuses all the same is split.
 const MAX_MESSAGE_BYTES_DEFAULT: usize = 1_000_012;
+
+/// How often, and with which pause, a broker is asked about a topic it may not have heard of yet.
+const NEW_TOPIC_LOOKS: u32 = 40;
+const NEW_TOPIC_PAUSE: Duration = Duration::from_millis(25);
 
 /// What the router has to know of a target topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,7 +52,15 @@ pub(crate) enum NotReady {
 pub(crate) struct TargetTopics {
     cluster: Arc<Cluster>,
     wanted: Mutex<BTreeSet<Arc<str>>>,
+    lives: Mutex<Lives>,
     leaders: watch::Sender<Leaders>,
+}
+
+/// Which topic each name stood for when it was first seen.
+#[derive(Debug, Default)]
+struct Lives {
+    ids: BTreeMap<Arc<str>, TopicId>,
+    recreated: BTreeSet<Arc<str>>,
 }
 
 /// A topic of the source as it is asked for on the target.
@@ -66,12 +79,22 @@ impl TargetTopics {
         Arc::new(Self {
             cluster,
             wanted: Mutex::default(),
+            lives: Mutex::default(),
             leaders: watch::Sender::default(),
         })
     }
 
     pub(crate) fn leaders(&self) -> watch::Receiver<Leaders> {
         self.leaders.subscribe()
+    }
+
+    /// Topics that were deleted and made anew while they were written to.
+    pub(crate) fn recreated(&self) -> BTreeSet<Arc<str>> {
+        self.lives
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .recreated
+            .clone()
     }
 
     /// Makes the topic exist with enough partitions, and says what the router has to know of it.
@@ -104,32 +127,22 @@ impl TargetTopics {
         };
         let cluster = TargetCluster {
             brokers: metadata.brokers.len(),
-            min_insync_replicas: None,
+            min_insync_replicas: admin::broker_setting(&self.cluster, "min.insync.replicas")
+                .await
+                .ok()
+                .flatten()
+                .and_then(|value| value.parse().ok()),
             known_settings: None,
         };
         let plan = TopicPlan::new(&source, target.as_ref(), &cluster, wanted.rule);
         for finding in &plan.findings {
             events::topic_finding(name, finding);
         }
-        let partitions = match plan.action {
-            TopicAction::Nothing => plan.target_partitions,
-            TopicAction::Create(topic) => {
-                self.create(name, topic).await?;
-                plan.target_partitions
-            }
-            TopicAction::Grow { to, .. } => {
-                admin::grow_topic(&self.cluster, name, to)
-                    .await
-                    .map_err(NotReady::Client)?;
-                events::topic_grown(name, to);
-                to
-            }
-            TopicAction::Halt(refusal) => return Err(NotReady::Refused(refusal.to_string())),
-        };
+        let partitions = self.carry_out(name, plan).await?;
         let described = if existing.is_some() {
             described
         } else {
-            self.describe(name).await?
+            self.describe_new(name).await?
         };
         self.wanted
             .lock()
@@ -137,8 +150,41 @@ impl TargetTopics {
             .insert(Arc::clone(name));
         Ok(TargetShape {
             partitions,
-            batch_bytes_max: batch_bytes_max(&described),
+            batch_bytes_max: batch_bytes_max(&described)
+                .or_else(|| batch_bytes_max(wanted.settings))
+                .unwrap_or(MAX_MESSAGE_BYTES_DEFAULT),
         })
+    }
+
+    /// Does what the plan says and returns the number of partitions that the topic then has.
+    async fn carry_out(&self, name: &Arc<str>, plan: TopicPlan) -> Result<i32, NotReady> {
+        match plan.action {
+            TopicAction::Nothing => Ok(plan.target_partitions),
+            TopicAction::Create(topic) => {
+                self.create(name, topic).await?;
+                Ok(plan.target_partitions)
+            }
+            TopicAction::Grow { to, .. } => {
+                admin::grow_topic(&self.cluster, name, to)
+                    .await
+                    .map_err(NotReady::Client)?;
+                events::topic_grown(name, to);
+                Ok(to)
+            }
+            TopicAction::Halt(refusal) => Err(NotReady::Refused(refusal.to_string())),
+        }
+    }
+
+    /// The settings of a topic made a moment ago: brokers hear of it one after the other.
+    async fn describe_new(&self, name: &Arc<str>) -> Result<Settings, NotReady> {
+        let mut looks = 1;
+        loop {
+            match self.describe(name).await {
+                Err(_) if looks < NEW_TOPIC_LOOKS => looks += 1,
+                described => return described,
+            }
+            sleep(NEW_TOPIC_PAUSE).await;
+        }
     }
 
     async fn create(&self, name: &Arc<str>, topic: TopicToCreate) -> Result<(), NotReady> {
@@ -231,6 +277,10 @@ impl TargetTopics {
         for topic in &metadata.topics {
             let Some(name) = &topic.name else { continue };
             complete &= topic.error_code.is_ok();
+            self.lives
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .see(name, topic.topic_id);
             for partition in &topic.partitions {
                 if partition.leader_id.0 >= 0 {
                     let tp = TopicPartition {
@@ -255,11 +305,34 @@ impl TargetTopics {
     }
 }
 
+// === impl Lives ===
+
+impl Lives {
+    fn see(&mut self, name: &Arc<str>, id: TopicId) {
+        if id.is_zero() {
+            return; // the broker knows none, or does not know the topic at this moment
+        }
+        if *self.ids.entry(Arc::clone(name)).or_insert(id) != id {
+            self.recreated.insert(Arc::clone(name));
+        }
+    }
+}
+
 /// A topic's effective settings; empty where they may not be read.
 pub(crate) async fn describe_settings(cluster: &Cluster, name: &Arc<str>) -> Result<Settings, ClientError> {
     let (mut described, failed) = admin::describe_topics(cluster, std::slice::from_ref(name)).await?;
-    if let Some(code) = failed.get(name) {
-        events::settings_unreadable(cluster.alias(), name, *code);
+    match failed.get(name) {
+        None => {}
+        // Made a moment ago, and this broker has not heard of it: what it would describe are not the topic's settings.
+        Some(&code @ (ErrorCode::UNKNOWN_TOPIC_OR_PARTITION | ErrorCode::UNKNOWN_TOPIC_ID)) => {
+            return Err(ClientError::Answered {
+                address: format!("cluster \"{}\"", cluster.alias()),
+                api: ApiKey::DescribeConfigs,
+                code,
+                message: Some(format!("settings of topic {name}")),
+            });
+        }
+        Some(code) => events::settings_unreadable(cluster.alias(), name, *code),
     }
     Ok(described.remove(name).unwrap_or_default().into_iter().collect())
 }
@@ -283,9 +356,8 @@ fn is_named(topic: &MetadataTopic, name: &Arc<str>) -> bool {
     topic.name.as_ref() == Some(name)
 }
 
-fn batch_bytes_max(settings: &Settings) -> usize {
+fn batch_bytes_max(settings: &Settings) -> Option<usize> {
     settings
         .get("max.message.bytes")
         .and_then(|value| value.parse().ok())
-        .unwrap_or(MAX_MESSAGE_BYTES_DEFAULT)
 }

@@ -1,33 +1,103 @@
 //! The one place of this crate that starts tasks: every task has a name, an owner that ends it, and an end that is seen.
 
 use std::future::Future;
+use std::thread;
 
+use tokio::sync::watch;
 use tokio::task::{JoinError, JoinHandle};
+
+/// Starts tasks and tells of the first one that panicked.
+#[derive(Debug)]
+pub(crate) struct Tasks {
+    panicked: watch::Sender<Option<&'static str>>,
+}
 
 /// A named task. Dropping it ends the task at its next await.
 #[derive(Debug)]
 pub(crate) struct Task<T> {
     name: &'static str,
     handle: JoinHandle<T>,
+    told: bool,
+}
+
+/// Lives inside a task; unwinding drops it.
+struct PanicWitness {
+    name: &'static str,
+    panicked: watch::Sender<Option<&'static str>>,
+}
+
+// === impl Tasks ===
+
+impl Tasks {
+    pub(crate) fn new() -> Self {
+        Self {
+            panicked: watch::Sender::new(None),
+        }
+    }
+
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the owner awaits the task, and dropping it ends it"
+    )]
+    pub(crate) fn start<T: Send + 'static>(
+        &self,
+        name: &'static str,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Task<T> {
+        let witness = PanicWitness {
+            name,
+            panicked: self.panicked.clone(),
+        };
+        let handle = tokio::spawn(async move {
+            let _witness = witness;
+            work.await
+        });
+        Task {
+            name,
+            handle,
+            told: false,
+        }
+    }
+
+    /// Ready when some task panicked: a flow with a hole in it must not look alive.
+    pub(crate) async fn panicked(&self) -> TaskPanicked {
+        let mut panicked = self.panicked.subscribe();
+        let name = match panicked.wait_for(Option::is_some).await {
+            Ok(name) => *name,
+            Err(_closed) => None,
+        };
+        TaskPanicked {
+            name: name.unwrap_or("unknown"),
+            reason: "its message stands above".to_owned(),
+        }
+    }
+}
+
+// === impl PanicWitness ===
+
+impl Drop for PanicWitness {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.panicked.send_replace(Some(self.name));
+        }
+    }
 }
 
 // === impl Task ===
 
 impl<T: Send + 'static> Task<T> {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the owner awaits the task, and dropping it ends it"
-    )]
-    pub(crate) fn start(name: &'static str, work: impl Future<Output = T> + Send + 'static) -> Self {
-        Self {
-            name,
-            handle: tokio::spawn(work),
-        }
-    }
-
-    /// Waits for the end of the task; an error is a panic inside it. Cancel safe.
+    /// Waits for the end of the task; an error is a panic inside it, or that its end was told before. Cancel safe.
     pub(crate) async fn ended(&mut self) -> Result<T, TaskPanicked> {
-        (&mut self.handle).await.map_err(|error| TaskPanicked {
+        if self.told {
+            let reason = "its end was told before".to_owned();
+            return Err(TaskPanicked {
+                name: self.name,
+                reason,
+            });
+        }
+        let ended = (&mut self.handle).await;
+        self.told = true;
+        ended.map_err(|error| TaskPanicked {
             name: self.name,
             reason: reason(error),
         })

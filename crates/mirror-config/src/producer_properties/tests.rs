@@ -110,11 +110,11 @@ fn in_flight_is_bounded_by_what_a_broker_remembers() {
 #[test]
 fn sizes() {
     let produce = resolved("batch.size=0\nmax.request.size=0\nlinger.ms=0").produce;
-    assert_eq!((produce.merge_below_bytes, produce.merge_max_bytes), (0, 0));
+    assert_eq!((produce.merge_below_bytes, produce.merge_max_bytes), (Some(0), 0));
     assert_eq!(produce.request_bytes_max, defaults::PRODUCE_REQUEST_BYTES_MIN);
     assert_eq!(produce.linger, Duration::ZERO);
     let produce = resolved("batch.size=1000\nmax.request.size=10485760").produce;
-    assert_eq!((produce.merge_below_bytes, produce.merge_max_bytes), (1000, 1000));
+    assert_eq!((produce.merge_below_bytes, produce.merge_max_bytes), (None, 1000));
     assert_eq!(produce.request_bytes_max, 10_485_760);
     assert_eq!(
         resolved("batch.size=2147483647").produce.merge_max_bytes,

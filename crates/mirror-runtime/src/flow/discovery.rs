@@ -1,27 +1,27 @@
 //! Finding partitions: the source's metadata against what is mirrored already.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use kafka_client::group::CommittedOffset;
 use kafka_wire::api::metadata::{MetadataResponse, MetadataTopic};
-use kafka_wire::ids::TopicPartition;
+use kafka_wire::ids::{TopicId, TopicPartition};
 use mirror_config::{IsolationLevel, NullKeys, Partitioning};
 use mirror_core::halt::HaltReason;
 use mirror_core::topic_plan::PartitionRule;
-use mirror_router::{Isolation, RouterConfig};
+use mirror_router::{Isolation, MergeBelow, RouterConfig};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::{Flow, KnownTopic, Supervised};
 use crate::committer::{commit_to, committed};
 use crate::events;
+use crate::fetcher::FetcherCommand;
 use crate::partition::SourcePartition;
 use crate::routing::{CHUNKS, Routing, RoutingOutlets};
 use crate::run_error::RunError;
 use crate::start_positions::{Start, Starting};
 use crate::target_topics::{TargetShape, WantedTopic, count, describe_settings, replication_factor};
-use crate::tasks::Task;
 
 // === impl Flow ===
 
@@ -30,16 +30,21 @@ impl Flow {
     pub(super) async fn refresh(&mut self) -> Result<(), RunError> {
         let metadata = self.source.metadata(None).await.map_err(RunError::Client)?;
         self.halt_recreated(&metadata);
+        self.halt_lost_targets();
+        // What is mirrored already goes on before anything new is looked at: that may take a while.
+        self.learn_leaders(&metadata);
+        self.assign();
+        if self.at_start.is_none() {
+            self.at_start = Some(self.matching(&metadata));
+        }
         for topic in &metadata.topics {
             let Some(name) = &topic.name else { continue };
             if topic.error_code.is_ok() && self.config.flow.topics.matches(name) {
                 self.prepare(name, topic).await?;
             }
         }
-        self.learn_leaders(&metadata);
         self.start_partitions(&metadata).await?;
         self.assign();
-        self.started = true;
         if self
             .partitions
             .values()
@@ -48,6 +53,36 @@ impl Flow {
             self.refresh_soon();
         }
         Ok(())
+    }
+
+    /// Every partition of a topic that is to be mirrored.
+    fn matching(&self, metadata: &MetadataResponse) -> BTreeSet<TopicPartition> {
+        let mut matching = BTreeSet::new();
+        for topic in &metadata.topics {
+            let Some(name) = topic
+                .name
+                .as_ref()
+                .filter(|name| self.config.flow.topics.matches(name))
+            else {
+                continue;
+            };
+            let of_topic = topic.partitions.iter().map(|partition| partition.partition_index);
+            matching.extend(of_topic.map(|partition| TopicPartition::new(Arc::clone(name), partition)));
+        }
+        matching
+    }
+
+    /// A target topic that was made anew has lost its history: going on would hide that (traps.md 3).
+    fn halt_lost_targets(&self) {
+        for topic in self.target_topics.recreated() {
+            let partitions = self.partitions.values().map(|supervised| &supervised.partition);
+            for partition in partitions.filter(|partition| partition.target_topic == topic) {
+                partition.withdraw();
+                let detail =
+                    format!("topic {topic} was deleted and made anew on the target while it was mirrored");
+                self.shared.halt(partition, HaltReason::TargetTopic { detail });
+            }
+        }
     }
 
     /// A topic with another id is another topic: nothing of it may be mixed into the old one's target.
@@ -60,7 +95,7 @@ impl Flow {
             else {
                 continue;
             };
-            if topic.topic_id.is_zero() || known.topic_id.is_zero() || topic.topic_id == known.topic_id {
+            if !is_another(known.topic_id, topic.topic_id) {
                 continue;
             }
             for supervised in self
@@ -81,7 +116,9 @@ impl Flow {
     async fn prepare(&mut self, name: &Arc<str>, topic: &MetadataTopic) -> Result<(), RunError> {
         let partitions = count(topic.partitions.len());
         let known = self.topics.get(name).copied();
-        if known.is_some_and(|known| known.source_partitions >= partitions) {
+        if known.is_some_and(|known| {
+            known.source_partitions >= partitions || is_another(known.topic_id, topic.topic_id)
+        }) {
             return Ok(());
         }
         let settings = describe_settings(&self.source, name)
@@ -127,6 +164,7 @@ impl Flow {
     }
 
     fn learn_leaders(&mut self, metadata: &MetadataResponse) {
+        let mut moved = Vec::new();
         for topic in &metadata.topics {
             let Some(name) = &topic.name else { continue };
             for partition in &topic.partitions {
@@ -145,6 +183,21 @@ impl Flow {
                 {
                     supervised.leader = (partition.leader_id.0 >= 0).then_some((partition.leader_id, epoch));
                 }
+                if let (Some(fetcher), Some((leader, _))) = (supervised.fetcher, supervised.leader)
+                    && fetcher != leader
+                {
+                    moved.push((fetcher, tp));
+                }
+            }
+        }
+        // The old leader may be paused or cut off and never say that it leads no more.
+        for (fetcher, tp) in moved {
+            if self
+                .fetcher(fetcher)
+                .try_send(FetcherCommand::Release(tp))
+                .is_err()
+            {
+                self.refresh_soon();
             }
         }
     }
@@ -165,13 +218,8 @@ impl Flow {
             };
             self.next_key += 1;
             let (tp, target_topic) = (partition.tp.clone(), Arc::clone(&partition.tp.topic));
-            let shared = SourcePartition::new(
-                self.next_key,
-                tp,
-                target_topic,
-                partition.topic_id,
-                start.position,
-            );
+            let shared =
+                SourcePartition::new(self.next_key, tp, target_topic, start.topic_id, start.position);
             ready.push((shared, partition, start));
         }
         let to_commit: BTreeMap<TopicPartition, CommittedOffset> = ready
@@ -203,7 +251,7 @@ impl Flow {
             else {
                 continue;
             };
-            if known.topic_id != topic.topic_id {
+            if is_another(known.topic_id, topic.topic_id) {
                 continue;
             }
             let beside_known = self.positions.knows_topic(name);
@@ -217,12 +265,14 @@ impl Flow {
                     partition: partition.partition_index,
                 };
                 if !self.partitions.contains_key(&tp) {
+                    let is_new =
+                        beside_known || self.at_start.as_ref().is_some_and(|known| !known.contains(&tp));
                     starting.push(Starting {
                         tp,
                         topic_id: topic.topic_id,
                         leader: partition.leader_id,
                         leader_epoch: partition.leader_epoch,
-                        is_new: self.started || beside_known,
+                        is_new,
                     });
                 }
             }
@@ -255,7 +305,7 @@ impl Flow {
         let supervised = Supervised {
             partition,
             chunks,
-            routing: Task::start("routing", routing.run()),
+            routing: self.shared.tasks.start("routing", routing.run()),
             leader: Some((starting.leader, starting.leader_epoch)),
             fetcher: None,
             not_before: Instant::now(),
@@ -281,13 +331,23 @@ impl Flow {
             },
             target_codec: flow.compression.map(|compression| compression.codec),
             target_level: flow.compression.and_then(|compression| compression.level),
+            merge_below: flow
+                .produce
+                .merge_below_bytes
+                .map_or_else(MergeBelow::default, MergeBelow::all),
+            merge_max_bytes: flow.produce.merge_max_bytes,
             max_batch_bytes: target.batch_bytes_max,
             isolation: match flow.isolation {
                 IsolationLevel::ReadCommitted => Isolation::ReadCommitted,
                 IsolationLevel::ReadUncommitted => Isolation::ReadUncommitted,
             },
             decompressed_cap: self.config.memory.decompressed_batch_bytes_max,
-            ..RouterConfig::default()
+            buffered_max_bytes: self.config.memory.in_flight_bytes_max / 16,
         }
     }
+}
+
+/// Do both ids name a topic, and not the same one?
+fn is_another(known: TopicId, now: TopicId) -> bool {
+    !known.is_zero() && !now.is_zero() && known != now
 }

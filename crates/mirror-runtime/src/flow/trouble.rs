@@ -10,7 +10,7 @@ use mirror_router::RouteError;
 use super::Flow;
 use crate::fetched::{Trouble, TroubleKind};
 use crate::fetcher::FetcherCommand;
-use crate::partition::{FetchCursor, SourcePartition};
+use crate::partition::SourcePartition;
 use crate::start_positions::log_range;
 
 // === impl Flow ===
@@ -23,10 +23,10 @@ impl Flow {
         tracing::debug!(tp = %partition.tp, ?kind, "looking into trouble");
         let position = partition.cursor().offset;
         match kind {
-            TroubleKind::LeaderUnknown | TroubleKind::Passing(_) | TroubleKind::Recreated => {
-                self.set_free(&partition.tp);
-            }
-            TroubleKind::Released => self.rewind(&partition),
+            TroubleKind::LeaderUnknown
+            | TroubleKind::Passing(_)
+            | TroubleKind::Recreated
+            | TroubleKind::Released => self.set_free(&partition.tp),
             TroubleKind::OutOfRange => self.judge_range(&partition).await,
             TroubleKind::Diverged { end_offset, epoch } => {
                 let (from, to) = (end_offset.min(position), position);
@@ -100,7 +100,20 @@ impl Flow {
                     },
                 );
             }
-            // In range after all, or nobody to ask: a leader that was just elected may not know its end yet.
+            // In range, and refused again and again: the leader does not know the epoch we read under.
+            Some((_, latest)) if self.has_waited_long(&partition.tp) => {
+                let (from, to) = (cursor.offset.min(latest), cursor.offset);
+                let leader_epoch = cursor.last_fetched_epoch;
+                self.shared.halt(
+                    partition,
+                    HaltReason::Diverged {
+                        from,
+                        to,
+                        leader_epoch,
+                    },
+                );
+            }
+            // A leader that was just elected may not know its end yet, or there is nobody to ask.
             Some(_) | None => self.set_free(&partition.tp),
         }
     }
@@ -156,7 +169,7 @@ impl Flow {
         };
         supervised.rewind_to = Some(offset);
         let Some(node) = supervised.fetcher else {
-            self.rewind(partition);
+            self.set_free(&partition.tp);
             return;
         };
         if self
@@ -168,20 +181,5 @@ impl Flow {
             self.shared
                 .halt(partition, HaltReason::Corrupt { offset, detail });
         }
-    }
-
-    /// The fetcher let go: the cursor may be moved now.
-    fn rewind(&mut self, partition: &SourcePartition) {
-        let rewind_to = self
-            .partitions
-            .get_mut(&partition.tp)
-            .and_then(|supervised| supervised.rewind_to.take());
-        if let Some(offset) = rewind_to {
-            partition.set_cursor(FetchCursor {
-                offset,
-                last_fetched_epoch: -1,
-            });
-        }
-        self.set_free(&partition.tp);
     }
 }

@@ -78,6 +78,8 @@ pub(crate) struct ProducerSettings {
     pub(crate) idempotent: bool,
     pub(crate) in_flight_per_partition: usize,
     pub(crate) request_bytes_max: usize,
+    /// Level of batches that are compressed anew because they were split.
+    pub(crate) level: Option<i32>,
     /// What a refused batch may decompress to when it is split.
     pub(crate) decompressed_bytes_max: usize,
     /// How long the target may wait for its replicas.
@@ -146,10 +148,6 @@ impl Producer {
                     let event = event.expect("invariant: the producer holds a sender of its own");
                     self.handle_link(event);
                 }
-                batch = self.inbox.recv(), if open => match batch {
-                    Some(batch) => self.take_in(batch),
-                    None => open = false,
-                },
                 new = self.identities.1.recv() => {
                     let new = new.expect("invariant: the producer holds a sender of its own");
                     self.set_identity(new);
@@ -157,6 +155,10 @@ impl Producer {
                 changed = self.leaders.changed() => match changed {
                     Ok(()) => self.apply_leaders(),
                     Err(_closed) => return, // the flow is gone, and with it all that could be acknowledged to
+                },
+                batch = self.inbox.recv(), if open => match batch {
+                    Some(batch) => self.take_in(batch),
+                    None => open = false,
                 },
                 () = sleep_until(wake.map_or_else(Instant::now, Instant::from_std)), if wake.is_some() => {}
             }
@@ -180,7 +182,7 @@ impl Producer {
     }
 
     fn take_in(&mut self, TargetBatch { target, batch, token }: TargetBatch) {
-        if token.source.is_halted() {
+        if token.source.is_withdrawn() {
             return; // never sent, so its position stays in front of it
         }
         if let Some(reason) = self.stopped.get(&target) {
@@ -205,6 +207,8 @@ impl Producer {
 
     fn send_all(&mut self) -> bool {
         let now = Instant::now().into_std();
+        // Takes the timers that are due off the clock, also when no broker is connected and nothing can be sent.
+        self.state.nodes_with_work(now);
         let mut sent = false;
         for (&node, link) in &mut self.nodes {
             let Some(requests) = &link.requests else { continue };
@@ -328,7 +332,8 @@ impl Producer {
                 sleep(backoff.next_delay()).await;
             }
         };
-        self.identity_tasks.push(Task::start("producer identity", asking));
+        let task = self.shared.tasks.start("producer identity", asking);
+        self.identity_tasks.push(task);
     }
 
     fn set_identity(&mut self, NewIdentity { tp, identity }: NewIdentity) {
@@ -355,7 +360,7 @@ impl Producer {
                     timeout: self.settings.request_timeout,
                 };
                 Node {
-                    _link: Task::start("target broker link", link.run()),
+                    _link: self.shared.tasks.start("target broker link", link.run()),
                     requests: None,
                     unanswered: Vec::new(),
                 }

@@ -13,7 +13,7 @@ use kafka_wire::error_code::ErrorCode;
 use kafka_wire::ids::TopicPartition;
 use mirror_config::OnRefusedRecord;
 use mirror_core::halt::{HaltReason, Side};
-use mirror_router::split_oversized;
+use mirror_router::split_in_two;
 
 use super::{BatchToken, Producer};
 use crate::events;
@@ -29,7 +29,7 @@ impl Producer {
         token: &BatchToken,
         error: ErrorCode,
     ) {
-        let resolution = if token.source.is_halted() {
+        let resolution = if token.source.is_withdrawn() {
             Resolution::Drop
         } else if batch.record_count() > 1 {
             self.split_refused(tp, batch, token, error)
@@ -50,15 +50,8 @@ impl Producer {
         token: &BatchToken,
         error: ErrorCode,
     ) -> Resolution<BatchToken> {
-        // Anything smaller than it is now: two halves, unless compression makes a half larger than the whole.
-        let smaller = batch.size().saturating_sub(1);
-        let halves = split_oversized(
-            batch,
-            None,
-            smaller,
-            self.settings.decompressed_bytes_max,
-            &mut self.codecs,
-        );
+        let cap = self.settings.decompressed_bytes_max;
+        let halves = split_in_two(batch, self.settings.level, cap, &mut self.codecs);
         let halves = match halves {
             Ok(halves) => halves,
             Err(problem) => {
@@ -128,6 +121,7 @@ impl Producer {
 
     /// Halts a source partition and takes back what of it was not sent yet, in every target partition.
     pub(super) fn halt_source(&mut self, source: &Arc<SourcePartition>, reason: HaltReason) {
+        source.withdraw();
         self.shared.halt(source, reason);
         let targets: BTreeSet<TopicPartition> = self.leaders.borrow().keys().cloned().collect();
         for target in targets {
