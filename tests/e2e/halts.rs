@@ -59,7 +59,7 @@ fn an_offset_that_fell_out_of_retention() {
 
         let mut mirror = Heliostat::start(&mirroring)?;
         // The lost range: from our position to the log's start.
-        mirror.wait_for_line(&[&format!("{topic}-1"), "1000", "1500"], LIMIT)?;
+        mirror.wait_for_line(&[&topic, "partition=1", "halted", "1000", "1499"], LIMIT)?;
         mirror.wait_until_caught_up_but(&topics, &[(topic.clone(), 1)], LIMIT)?;
         let position = source.committed(&mirroring.group)?[&(topic.clone(), 1)].offset;
         ensure!(
@@ -88,7 +88,7 @@ fn recreate(world: &World, topic: &str) -> Result<()> {
 }
 
 fn fill_two_topics(world: &World) -> Result<(String, String)> {
-    let (topic, other) = (world.topic("recreated"), world.topic("other"));
+    let (topic, other) = (world.topic("phoenix"), world.topic("other"));
     let producer = Producer::open(&world.source.bootstrap, &[])?;
     for name in [&topic, &other] {
         world.source.admin().create_topic(&NewTopic::new(name, 3))?;
@@ -98,7 +98,7 @@ fn fill_two_topics(world: &World) -> Result<(String, String)> {
 }
 
 fn stays_halted(world: &World, mirror: &mut Heliostat, topic: &str, other: &str) -> Result<()> {
-    mirror.wait_for_line(&[topic, "created"], LIMIT)?;
+    mirror.wait_for_line(&[topic, "halted", "created"], LIMIT)?;
     Producer::open(&world.source.bootstrap, &[])?.generate(&load(other, 3000, 3000))?;
     mirror.wait_until_caught_up(&[other.to_owned()], LIMIT)?;
     ensure!(
@@ -114,13 +114,23 @@ fn stays_halted(world: &World, mirror: &mut Heliostat, topic: &str, other: &str)
     Ok(())
 }
 
+/// A broker forgets a group's positions in a topic that is deleted (seen on 3.9.2), so this one is put back as it was: with the topic id of
+/// the old life in its metadata, as it stands where the deletion has not reached the group yet.
 #[test]
 fn a_topic_created_anew_while_the_mirror_was_down() {
-    scenario("halts-recreated-down", |world| {
+    scenario("halts-down", |world| {
         let (topic, other) = fill_two_topics(world)?;
         let mirroring = world.mirroring().preserve();
         Heliostat::run_to_the_end(&mirroring, &[topic.clone(), other.clone()], LIMIT)?;
+        let admin = world.source.admin();
+        let positions = admin.committed(&mirroring.group)?;
         recreate(world, &topic)?;
+        for partition in 0..3 {
+            let position = positions
+                .get(&(topic.clone(), partition))
+                .context("no position")?;
+            admin.commit(&mirroring.group, &topic, partition, position)?;
+        }
         let mut mirror = Heliostat::start(&mirroring)?;
         stays_halted(world, &mut mirror, &topic, &other)?;
         mirror.stop().map(drop)
@@ -129,7 +139,7 @@ fn a_topic_created_anew_while_the_mirror_was_down() {
 
 #[test]
 fn a_topic_created_anew_under_the_running_mirror() {
-    scenario("halts-recreated-running", |world| {
+    scenario("halts-running", |world| {
         let (topic, other) = fill_two_topics(world)?;
         let mut mirror = Heliostat::start(&world.mirroring().preserve())?;
         mirror.wait_until_caught_up(&[topic.clone(), other.clone()], LIMIT)?;
@@ -139,38 +149,106 @@ fn a_topic_created_anew_under_the_running_mirror() {
     });
 }
 
-#[test]
-fn a_timestamp_that_the_target_refuses() {
-    scenario("halts-timestamp", |world| {
+/// What the target refuses, at offset 100 of partition 0.
+#[derive(Clone, Copy)]
+enum Refused {
+    /// 50 KB, where 20 KB are taken.
+    TooLarge,
+    /// A day ahead, where an hour is taken (the default since 4.0).
+    FromTomorrow,
+}
+
+// === impl Refused ===
+
+impl Refused {
+    /// A word of the line that says so.
+    fn word(self) -> &'static str {
+        match self {
+            Self::TooLarge => "20000",
+            Self::FromTomorrow => "timestamp",
+        }
+    }
+
+    fn record(self, topic: &str) -> Result<Record> {
+        let record = Record::new(topic).partition(0).key("refused");
+        match self {
+            Self::TooLarge => Ok(record.value(samples::noise(50_000, 1))),
+            Self::FromTomorrow => {
+                let now = SystemTime::now()
+                    .duration_since(UNIX_EPOCH)
+                    .context("a clock before 1970")?;
+                Ok(record
+                    .timestamp(i64::try_from(now.as_millis())? + 86_400_000)
+                    .value("v"))
+            }
+        }
+    }
+
+    /// The refused record between 300 good ones before and behind, in three partitions.
+    fn fill(self, world: &World) -> Result<String> {
         let topic = world.topic("t");
-        world.source.admin().create_topic(&NewTopic::new(&topic, 3))?;
-        // 4.0 and newer take no more than an hour ahead.
-        world.target.admin().create_topic(&NewTopic::new(&topic, 3))?;
+        let new_topic = NewTopic::new(&topic, 3);
+        world.source.admin().create_topic(&new_topic)?;
+        let target = match self {
+            Self::TooLarge => new_topic.config("max.message.bytes", "20000"),
+            Self::FromTomorrow => new_topic,
+        };
+        world.target.admin().create_topic(&target)?;
         let producer = Producer::open(&world.source.bootstrap, &[])?;
         producer.generate(&load(&topic, 0, 300))?;
-        let now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .context("a clock before 1970")?;
-        let tomorrow = i64::try_from(now.as_millis())? + 86_400_000;
-        producer.send(&[Record::new(&topic)
-            .partition(0)
-            .timestamp(tomorrow)
-            .value("from tomorrow")])?;
+        producer.send(&[self.record(&topic)?])?;
         producer.generate(&load(&topic, 300, 300))?;
+        Ok(topic)
+    }
+}
 
-        let mut mirror = Heliostat::start(&world.mirroring().preserve())?;
-        mirror.wait_for_line(&[&format!("{topic}-0"), "timestamp"], LIMIT)?;
-        let status = mirror.process.exit_status()?;
-        if let Some(status) = status {
-            // MirrorMaker's own answer to a failed send is as clear.
-            ensure!(status.code() == Some(255), "{}", describe(status));
-            return Ok(());
-        }
-        mirror.wait_until_caught_up_but(std::slice::from_ref(&topic), &[(topic.clone(), 0)], LIMIT)?;
-        others_go_on(world, &mut mirror, &topic, 0)?;
-        // A halt, not a loop: it says so once or twice, and does not send the record again and again.
-        let lines = mirror.lines_with(&[&format!("{topic}-0"), "timestamp"])?;
-        ensure!(lines.len() <= 5, "{} lines like {:?}", lines.len(), lines.first());
+/// `MirrorMaker`'s default: the process ends with 255 and the record is not passed over.
+fn ends_the_process(name: &str, refused: Refused, flag: Option<&str>) {
+    scenario(name, |world| {
+        let topic = refused.fill(world)?;
+        let mirroring = world.mirroring().preserve();
+        let mirroring = match flag {
+            Some(flag) => mirroring.argument("--abort.on.send.failure").argument(flag),
+            None => mirroring,
+        };
+        let mut mirror = Heliostat::start(&mirroring)?;
+        let status = mirror.wait(LIMIT)?;
+        let words = mirror.process.last_words();
+        ensure!(status.code() == Some(255), "{}\n{words}", describe(status));
+        let said = mirror.lines_with(&[&topic, "partition=0", "100", refused.word()])?;
+        ensure!(!said.is_empty(), "no line names the record\n{words}");
+        // It must come again at the next start.
+        let committed = world.source.admin().committed(&mirroring.group)?;
+        let position = committed
+            .get(&(topic.clone(), 0))
+            .map_or(0, |committed| committed.offset);
+        ensure!(
+            position <= 100,
+            "the position moved past the refused record: {position}"
+        );
+        Ok(())
+    });
+}
+
+/// `--abort.on.send.failure false`: the record is counted as lost, aloud, and everything else arrives.
+fn is_left_out(name: &str, refused: Refused, preserve: bool) {
+    scenario(name, |world| {
+        let topic = refused.fill(world)?;
+        let mirroring = world
+            .mirroring()
+            .argument("--abort.on.send.failure")
+            .argument("false");
+        let (mirroring, rule) = if preserve {
+            (mirroring.preserve(), Rule::preserve())
+        } else {
+            (mirroring, Rule::by_key(3))
+        };
+        let mut mirror = Heliostat::start(&mirroring)?;
+        mirror.wait_until_caught_up(std::slice::from_ref(&topic), LIMIT)?;
+        // By key, a refused batch of one record may be named by the range of source offsets that its batch came from.
+        let offset = if preserve { "100" } else { "lost" };
+        mirror.wait_for_line(&[&topic, "partition=0", offset, refused.word()], LIMIT)?;
+        // Once is enough: no loop over the same record.
         let before = mirror.process.cpu_time()?;
         wait::hold(Duration::from_secs(2));
         let spent = mirror.process.cpu_time()?.saturating_sub(before);
@@ -178,85 +256,30 @@ fn a_timestamp_that_the_target_refuses() {
             spent < Duration::from_secs(1),
             "{spent:?} of CPU time in two idle seconds"
         );
-        mirror.stop().map(drop)
+        mirror.stop()?;
+        world.compare(&rule.without(&topic, 0, 100)).map(drop)
     });
-}
-
-/// One record of 50 KB in partition 0 (at offset 100) for a target that takes 20 KB.
-fn fill_with_one_too_large(world: &World) -> Result<String> {
-    let topic = world.topic("t");
-    world.source.admin().create_topic(&NewTopic::new(&topic, 3))?;
-    world
-        .target
-        .admin()
-        .create_topic(&NewTopic::new(&topic, 3).config("max.message.bytes", "20000"))?;
-    let producer = Producer::open(&world.source.bootstrap, &[])?;
-    producer.generate(&load(&topic, 0, 300))?;
-    producer.send(&[Record::new(&topic)
-        .partition(0)
-        .key("large")
-        .value(samples::noise(50_000, 1))])?;
-    producer.generate(&load(&topic, 300, 300))?;
-    Ok(topic)
 }
 
 #[test]
 fn a_record_over_the_targets_limit_ends_the_process_as_mirror_maker_does() {
-    for (name, flag) in [("halts-abort-default", None), ("halts-abort-true", Some("true"))] {
-        scenario(name, |world| {
-            let topic = fill_with_one_too_large(world)?;
-            let mirroring = world.mirroring().preserve();
-            let mirroring = match flag {
-                Some(flag) => mirroring.argument("--abort.on.send.failure").argument(flag),
-                None => mirroring,
-            };
-            let mut mirror = Heliostat::start(&mirroring)?;
-            let status = mirror.wait(LIMIT)?;
-            ensure!(
-                status.code() == Some(255),
-                "{}\n{}",
-                describe(status),
-                mirror.process.last_words()
-            );
-            let said = mirror.lines_with(&[&format!("{topic}-0"), "20000"])?;
-            ensure!(
-                !said.is_empty(),
-                "no line names the record\n{}",
-                mirror.process.last_words()
-            );
-            // It must come again at the next start.
-            let committed = world.source.admin().committed(&mirroring.group)?;
-            let position = committed
-                .get(&(topic.clone(), 0))
-                .map_or(0, |committed| committed.offset);
-            ensure!(
-                position <= 100,
-                "the position moved past the lost record: {position}"
-            );
-            Ok(())
-        });
-    }
+    ends_the_process("halts-large-default", Refused::TooLarge, None);
+    ends_the_process("halts-large-true", Refused::TooLarge, Some("true"));
 }
 
 #[test]
-fn a_record_over_the_targets_limit_is_counted_and_left_out_where_the_flag_says_so() {
-    for (name, preserve) in [("halts-go-on-preserve", true), ("halts-go-on-by-key", false)] {
-        scenario(name, |world| {
-            let topic = fill_with_one_too_large(world)?;
-            let mirroring = world
-                .mirroring()
-                .argument("--abort.on.send.failure")
-                .argument("false");
-            let (mirroring, rule) = if preserve {
-                (mirroring.preserve(), Rule::preserve())
-            } else {
-                (mirroring, Rule::by_key(3))
-            };
-            let mut mirror = Heliostat::start(&mirroring)?;
-            mirror.wait_until_caught_up(std::slice::from_ref(&topic), LIMIT)?;
-            mirror.wait_for_line(&[&format!("{topic}-0"), "100"], LIMIT)?;
-            mirror.stop()?;
-            world.compare(&rule.without(&topic, 0, 100)).map(drop)
-        });
-    }
+fn a_record_over_the_targets_limit_is_left_out_where_the_flag_says_so() {
+    is_left_out("halts-large-preserve", Refused::TooLarge, true);
+    is_left_out("halts-large-by-key", Refused::TooLarge, false);
+}
+
+#[test]
+fn a_timestamp_that_the_target_refuses_ends_the_process() {
+    ends_the_process("halts-time-default", Refused::FromTomorrow, None);
+}
+
+#[test]
+fn a_timestamp_that_the_target_refuses_is_left_out_where_the_flag_says_so() {
+    is_left_out("halts-time-preserve", Refused::FromTomorrow, true);
+    is_left_out("halts-time-by-key", Refused::FromTomorrow, false);
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use integration::admin::{Isolation, NewTopic, OffsetAt};
+use integration::admin::{Committed, Isolation, NewTopic, OffsetAt};
 use integration::cluster::{Cluster, ClusterOptions};
 use integration::dump::Dump;
 use integration::oracle::{Rule, compare};
@@ -206,8 +206,12 @@ fn the_admin_side_says_and_does_what_tests_need() {
             (starts[&(topic.clone(), 0)], starts[&(topic.clone(), 1)]) == (0, 20),
             "{starts:?}"
         );
-        admin.commit("kit-group", &topic, 1, 30)?;
-        ensure!(admin.committed("kit-group")?[&(topic.clone(), 1)].offset == 30);
+        let position = Committed {
+            offset: 30,
+            metadata: "some text".to_owned(),
+        };
+        admin.commit("kit-group", &topic, 1, &position)?;
+        ensure!(admin.committed("kit-group")?[&(topic.clone(), 1)] == position);
         ensure!(admin.group_members("kit-group")? == 0);
         let id = admin.describe_topic(&topic)?.id;
         admin.create_partitions(&topic, 5)?;

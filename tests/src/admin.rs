@@ -275,8 +275,11 @@ impl Admin {
     }
 
     /// Sets a group's position; the group must have no members.
-    pub fn commit(&self, group: &str, topic: &str, partition: i32, offset: i64) -> Result<()> {
-        let request = json!({"group": group, "topic": topic, "partition": partition, "offset": offset});
+    pub fn commit(&self, group: &str, topic: &str, partition: i32, position: &Committed) -> Result<()> {
+        let request = json!({
+            "group": group, "topic": topic, "partition": partition,
+            "offset": position.offset, "metadata": position.metadata,
+        });
         self.call("commit", request).map(drop)
     }
 

@@ -53,7 +53,7 @@ final class Positions {
 
     JsonNode commit(JsonNode request) throws Exception {
         TopicPartition partition = new TopicPartition(request.get("topic").asText(), request.get("partition").asInt());
-        OffsetAndMetadata position = new OffsetAndMetadata(request.get("offset").asLong());
+        OffsetAndMetadata position = new OffsetAndMetadata(request.get("offset").asLong(), request.path("metadata").asText());
         Admins.of(request).alterConsumerGroupOffsets(request.get("group").asText(), Map.of(partition, position)).all().get();
         return Tool.JSON.nullNode();
     }
