@@ -1,4 +1,4 @@
-//! Where a topic's partitions end, asked by ListOffsets v1 over one open connection: a probe cheap enough to be asked every few
+//! Where a topic's partitions end, asked by `ListOffsets` v1 over one open connection: a probe cheap enough to be asked every few
 //! milliseconds (an admin client answers in tens, and costs the machine more than the mirror it watches).
 //!
 //! Written without heliostat's own protocol code: it is part of the judge.

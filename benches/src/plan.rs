@@ -78,6 +78,7 @@ impl Mode {
     }
 
     /// The mode under which `MirrorMaker` 1 does the same work.
+    #[must_use]
     pub fn of_mirror_maker(self) -> Self {
         match self {
             Self::PassThrough | Self::ByKeySame => Self::ByKeySame,

@@ -31,9 +31,9 @@ pub fn cpu_seconds(line: Line, bytes: u64) -> Result<f64> {
         let writer = scope.spawn(move || send(source, frames));
         let reader = scope.spawn(move || drain(sink));
         let relay = scope.spawn(move || relay(line, relay_in, relay_out));
-        let cost = relay.join().map_err(|_| anyhow!("the relay panicked"))?;
-        let arrived = reader.join().map_err(|_| anyhow!("the sink panicked"))?;
-        writer.join().map_err(|_| anyhow!("the source panicked"))??;
+        let cost = relay.join().map_err(|_panic| anyhow!("the relay panicked"))?;
+        let arrived = reader.join().map_err(|_panic| anyhow!("the sink panicked"))?;
+        writer.join().map_err(|_panic| anyhow!("the source panicked"))??;
         anyhow::Ok((cost?, arrived?))
     })?;
     let sent = frames * FRAME as u64;

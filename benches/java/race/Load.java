@@ -21,7 +21,7 @@ public final class Load {
     private static final String[] COUNTRIES = {"DE", "FR", "US", "BR", "IN", "JP", "NG", "PL"};
 
     private final SplittableRandom random = new SplittableRandom(20);
-    private final byte[][] words = new byte[200][];
+    private final byte[][] words = new byte[160][];
 
     private Load() {
         for (int at = 0; at < words.length; at++) {
@@ -103,8 +103,9 @@ public final class Load {
         int end = VALUE_BYTES - 2;
         int at = start.length;
         while (at < end) {
-            // Squared: some words are common, most are rare.
+            // To the fourth power: a few words are common, most are rare.
             double share = random.nextDouble();
+            share *= share;
             byte[] word = words[(int) (share * share * words.length)];
             int length = Math.min(word.length, end - at);
             System.arraycopy(word, 0, value, at, length);
