@@ -15,7 +15,8 @@ pub(crate) struct ServerProperties<'a> {
     pub(crate) overrides: &'a [(String, String)],
 }
 
-/// Small internal topics, no waiting, and no retention: data of old dates stays.
+/// Small internal topics, no waiting, and no retention: data of old dates stays. A quota holds from its first second on (Kafka's own 11 windows
+/// let ten seconds' worth through at once).
 const TEST_SETTINGS: &str = "num.partitions=8
 log.retention.ms=-1
 offsets.topic.num.partitions=4
@@ -24,6 +25,7 @@ group.initial.rebalance.delay.ms=0
 log.retention.check.interval.ms=1000
 log.initial.task.delay.ms=500
 log.cleaner.backoff.ms=500
+quota.window.num=2
 auto.create.topics.enable=false
 ";
 
