@@ -56,7 +56,7 @@ fn move_leaders(admin: &Admin, topic: &str) -> Result<()> {
     Ok(())
 }
 
-/// One broker is killed, another one stopped in order, each comes back.
+/// One broker is killed, another one stopped in order, the third one frozen; each comes back.
 fn bounce(cluster: &mut Cluster, topic: &str) -> Result<()> {
     cluster.broker(1).kill()?;
     wait::hold(Duration::from_secs(3));
@@ -65,6 +65,11 @@ fn bounce(cluster: &mut Cluster, topic: &str) -> Result<()> {
     cluster.broker(2).stop()?;
     wait::hold(Duration::from_secs(3));
     cluster.broker(2).restart()?;
+    cluster.wait_in_sync(topic)?;
+    // Frozen: connections stay open and nothing answers.
+    cluster.broker(3).pause()?;
+    wait::hold(Duration::from_secs(5));
+    cluster.broker(3).resume()?;
     cluster.wait_in_sync(topic)
 }
 

@@ -1,8 +1,11 @@
 //! Proves the kit itself on real brokers: what it writes is what its readers read, and the oracle sees what was altered.
 
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use integration::admin::{Committed, Isolation, NewTopic, OffsetAt};
 use integration::cluster::{Cluster, ClusterOptions};
 use integration::dump::Dump;
@@ -10,7 +13,7 @@ use integration::oracle::{Rule, compare};
 use integration::process::Signal;
 use integration::produce::{Load, Producer};
 use integration::record_file::Record;
-use integration::scenario::{Side, World, lone_scenario, scenario};
+use integration::scenario::{Side, World, lone_scenario, scenario, start_pair};
 use integration::{jars, librdkafka, mirror_maker, raw, samples, tool, wait};
 
 const CODECS: [&str; 5] = ["none", "gzip", "snappy", "lz4", "zstd"];
@@ -291,7 +294,10 @@ fn mirror_maker_1_mirrors_and_the_oracle_agrees() {
 
 #[test]
 fn mirror_maker_2_mirrors_and_the_oracle_agrees() {
-    scenario("kit-mm2", |world| {
+    // Its internal topics would be strangers to the other scenarios: clusters of its own.
+    lone_scenario("kit-mm2", || {
+        let (source, target) = start_pair(jars::V3_9_2, jars::V4_3_0, &ClusterOptions::default())?;
+        let world = &World::between("kit-mm2", &source, &target);
         let topic = world.topic("t");
         world.source.admin().create_topic(&NewTopic::new(&topic, 4))?;
         Producer::open(&world.source.bootstrap, &[])?.generate(&Load {
@@ -342,4 +348,57 @@ fn wait_for_records(
             .offsets(&[topic.to_owned()], OffsetAt::HighWatermark)?;
         Ok(ends.values().sum::<i64>() >= count)
     })
+}
+
+/// The ids of processes whose command line names `folder`.
+fn processes_of(folder: &Path) -> Result<Vec<String>> {
+    let folder = folder.display().to_string();
+    let mut found = Vec::new();
+    for entry in fs::read_dir("/proc")? {
+        let entry = entry?;
+        // A process may end while we look.
+        let command_line = fs::read(entry.path().join("cmdline")).unwrap_or_default();
+        if String::from_utf8_lossy(&command_line).contains(&folder) {
+            found.push(entry.file_name().to_string_lossy().into_owned());
+        }
+    }
+    Ok(found)
+}
+
+#[test]
+fn a_kit_that_is_killed_leaves_no_process_and_no_folder() {
+    lone_scenario("kit-killed", || {
+        let temporary = tempfile::tempdir()?;
+        let mut up = Command::new(env!("CARGO_BIN_EXE_kafka_up"))
+            .env("TMPDIR", temporary.path())
+            .stdin(Stdio::null())
+            .stdout(fs::File::create(temporary.path().join("said"))?)
+            .spawn()?;
+        wait::wait_until("both clusters are up", Duration::from_mins(3), || {
+            ensure!(up.try_wait()?.is_none(), "kafka_up ended");
+            Ok(fs::read_to_string(temporary.path().join("said"))?.contains("Ctrl-C stops both"))
+        })?;
+        let folder = fs::read_dir(temporary.path())?
+            .filter_map(|entry| Some(entry.ok()?.path()))
+            .find(|path| path.is_dir())
+            .context("no scratch folder")?;
+        let running = processes_of(&folder)?;
+        // Two brokers, the tool and the guard; and a broker that is frozen must go, too.
+        ensure!(running.len() >= 4, "{running:?}");
+        for process in &running {
+            let line = fs::read(format!("/proc/{process}/cmdline"))?;
+            if String::from_utf8_lossy(&line).contains("kafka.Kafka") {
+                let frozen = Command::new("/bin/sh")
+                    .args(["-c", &format!("kill -STOP {process}")])
+                    .status()?;
+                ensure!(frozen.success(), "cannot freeze {process}");
+                break;
+            }
+        }
+        up.kill()?;
+        up.wait()?;
+        wait::wait_until("all of it is gone", Duration::from_secs(20), || {
+            Ok(processes_of(&folder)?.is_empty() && !folder.exists())
+        })
+    });
 }

@@ -3,6 +3,24 @@
 //!
 //! Nothing here uses heliostat's own protocol code: the kit is its judge. What it needs beside Rust: Java 17 and Maven (the jars go to a
 //! cache folder, see [`cache`]), and Python 3 for librdkafka. A missing tool is an error, never a skipped test.
+//!
+//! ```no_run
+//! use integration::admin::NewTopic;
+//! use integration::heliostat::Heliostat;
+//! use integration::oracle::Rule;
+//! use integration::produce::{Load, Producer};
+//! use integration::scenario::scenario;
+//!
+//! scenario("orders", |world| {
+//!     let topic = world.topic("orders");
+//!     world.source.admin().create_topic(&NewTopic::new(&topic, 8))?;
+//!     Producer::open(&world.source.bootstrap, &[("compression.type", "lz4")])?.generate(&Load::new(&topic, 10_000))?;
+//!     let mut mirror = Heliostat::start(&world.mirroring().preserve())?;
+//!     mirror.wait_until_caught_up(&[topic], std::time::Duration::from_secs(60))?;
+//!     mirror.stop()?;
+//!     world.compare(&Rule::preserve()).map(drop)
+//! });
+//! ```
 #![forbid(unsafe_code)]
 
 pub mod admin;
