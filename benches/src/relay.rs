@@ -26,13 +26,13 @@ pub enum Line {
 pub fn cpu_seconds(line: Line, bytes: u64) -> Result<f64> {
     let frames = bytes.div_ceil(FRAME as u64).max(1);
     let (source, relay_in) = pair()?;
-    let (relay_out, sink) = pair()?;
+    let (relay_out, end) = pair()?;
     let (cost, arrived) = thread::scope(|scope| {
         let writer = scope.spawn(move || send(source, frames));
-        let reader = scope.spawn(move || drain(sink));
+        let reader = scope.spawn(move || drain(end));
         let relay = scope.spawn(move || relay(line, relay_in, relay_out));
         let cost = relay.join().map_err(|_panic| anyhow!("the relay panicked"))?;
-        let arrived = reader.join().map_err(|_panic| anyhow!("the sink panicked"))?;
+        let arrived = reader.join().map_err(|_panic| anyhow!("the reader panicked"))?;
         writer.join().map_err(|_panic| anyhow!("the source panicked"))??;
         anyhow::Ok((cost?, arrived?))
     })?;
