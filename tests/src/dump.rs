@@ -140,15 +140,24 @@ impl Dump {
 
     /// The bytes of a record's key, value and headers as they stand in the file: equal bytes are equal fields.
     pub(crate) fn content_at(&self, place: usize) -> &[u8] {
+        // Partition, offset, timestamp and its type come first.
         const FIXED: usize = 4 + 8 + 8 + 1;
-        let mut cursor = Cursor {
+        let start = place + FIXED;
+        let end = Cursor {
             bytes: &self.bytes,
-            at: place,
-        };
-        cursor
-            .record()
-            .expect("invariant: the file was walked when it was read");
-        &self.bytes[place + FIXED..cursor.at]
+            at: start,
+        }
+        .content_end();
+        &self.bytes[start..end.expect("invariant: the file was walked when it was read")]
+    }
+
+    pub(crate) fn timestamp_at(&self, place: usize) -> i64 {
+        let timestamp = Cursor {
+            bytes: &self.bytes,
+            at: place + 4 + 8,
+        }
+        .long();
+        timestamp.expect("invariant: the file was walked when it was read")
     }
 }
 
@@ -188,6 +197,17 @@ impl<'a> Cursor<'a> {
             return Ok(None);
         }
         self.take(usize::try_from(length)?).map(Some)
+    }
+
+    /// Where the record ends whose key begins here.
+    fn content_end(mut self) -> Result<usize> {
+        self.bytes()?;
+        self.bytes()?;
+        for _ in 0..self.int()? {
+            self.bytes()?;
+            self.bytes()?;
+        }
+        Ok(self.at)
     }
 
     fn record(&mut self) -> Result<SeenRecord<'a>> {

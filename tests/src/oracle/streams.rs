@@ -57,7 +57,7 @@ pub(super) fn owed_by_partition(source: &Dump, topic: &str, rule: &Rule) -> BTre
 pub(super) fn same(source: &Dump, place: usize, target: &Dump, target_place: usize, rule: &Rule) -> bool {
     source.content_at(place) == target.content_at(target_place)
         && (rule.timestamps == Timestamps::TargetsOwn
-            || source.record_at(place).timestamp == target.record_at(target_place).timestamp)
+            || source.timestamp_at(place) == target.timestamp_at(target_place))
 }
 
 /// Equal records have equal hashes.
@@ -65,7 +65,7 @@ pub(super) fn hash(dump: &Dump, place: usize, rule: &Rule) -> u64 {
     const FACTOR: u64 = 0x9E37_79B9_7F4A_7C15;
     let mix = |hash: u64, word: u64| (hash.rotate_left(5) ^ word).wrapping_mul(FACTOR);
     let mut hash = match rule.timestamps {
-        Timestamps::Equal => mix(0, dump.record_at(place).timestamp.cast_unsigned()),
+        Timestamps::Equal => mix(0, dump.timestamp_at(place).cast_unsigned()),
         Timestamps::TargetsOwn => 0,
     };
     let mut words = dump.content_at(place).chunks_exact(8);
