@@ -43,6 +43,13 @@ enum Command {
     },
     /// Check licences, banned crates, version floors and sources of everything we link
     Deny,
+    /// The first minute: a load mirrored between two real Kafka clusters, every record compared
+    Show,
+    /// Benchmarks, in release: `cargo xtask bench race [options]` runs heliostat beside MirrorMaker
+    Bench {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// Real Kafka clusters for trials by hand: `cargo xtask kafka up [options]`
     Kafka {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
@@ -56,6 +63,8 @@ fn main() -> ExitCode {
         Command::Tidy => tidy::run(&root),
         Command::Test { fast } => test_command::run(&root, fast),
         Command::Deny => test_command::deny(&root),
+        Command::Show => test_command::show(&root),
+        Command::Bench { arguments } => test_command::bench(&root, &arguments),
         Command::Kafka { arguments } => test_command::kafka(&root, &arguments),
     };
     match outcome {

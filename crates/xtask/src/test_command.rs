@@ -83,6 +83,33 @@ pub(crate) fn kafka(root: &Path, arguments: &[String]) -> anyhow::Result<()> {
     run_command(&line, &[], root)
 }
 
+/// `cargo xtask show`: the first minute on real Kafka.
+pub(crate) fn show(root: &Path) -> anyhow::Result<()> {
+    run_command(&words("cargo build --quiet --locked --bin heliostat"), &[], root)?;
+    let show = words("cargo run --quiet --locked --package integration --bin show");
+    run_command(&show, &[], root)
+}
+
+/// `cargo xtask bench race ..`: heliostat beside MirrorMaker, in release.
+pub(crate) fn bench(root: &Path, arguments: &[String]) -> anyhow::Result<()> {
+    let [command, rest @ ..] = arguments else {
+        bail!("which benchmark? try: cargo xtask bench race --help")
+    };
+    ensure!(
+        command == "race" || command == "record_speed",
+        "unknown benchmark {command}; there are: race, record_speed"
+    );
+    run_command(
+        &words("cargo build --quiet --release --locked --bin heliostat"),
+        &[],
+        root,
+    )?;
+    let mut line = words("cargo run --quiet --release --locked --package benches --bin");
+    line.extend([command.clone(), "--".to_owned()]);
+    line.extend_from_slice(rest);
+    run_command(&line, &[], root)
+}
+
 fn steps(packages: &[Package], fast: bool) -> Vec<Step> {
     let (kafka, others) = test_targets(packages);
     let step = |name, action| Step {

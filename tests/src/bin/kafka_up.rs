@@ -1,6 +1,7 @@
 //! Two real Kafka clusters for hand trials: starts a source and a target, prints how to use them, waits for Ctrl-C and leaves nothing behind.
 //!
 //! `kafka_up [--source 3.9.2] [--target 4.3.0] [--brokers 1]`
+#![forbid(unsafe_code)]
 
 use std::io::{self, Read, Write};
 use std::path::Path;

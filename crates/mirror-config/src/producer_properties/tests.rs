@@ -50,7 +50,7 @@ fn the_shortest_file() {
     assert!(side.produce.idempotent);
     assert_eq!(side.produce.in_flight_per_partition, 5);
     assert_eq!(side.produce.timeout, Duration::from_secs(30));
-    assert_eq!(side.in_flight_bytes_max, 32 * 1024 * 1024);
+    assert_eq!(side.in_flight_bytes_max, defaults::IN_FLIGHT_BYTES_MAX);
 }
 
 #[test]

@@ -29,6 +29,8 @@ use crate::tasks::Task;
 
 /// Batches that may wait between the routing tasks and the producer; beyond it the routing tasks wait.
 pub(crate) const INBOX_BATCHES: usize = 256;
+/// First pause before a producer id is asked for again: a target that just started needs some tens of milliseconds.
+const IDENTITY_PAUSE_MIN: Duration = Duration::from_millis(10);
 /// Batches taken in before requests are made of them, so that requests fill up across partitions.
 const GATHER_BATCHES_MAX: usize = 128;
 
@@ -139,6 +141,10 @@ impl Producer {
     /// Runs until every routing task has ended and all they sent is acknowledged, refused or withdrawn.
     pub(crate) async fn run(mut self) {
         self.apply_leaders();
+        if self.settings.idempotent {
+            // The first batch would ask for it; a cold target takes a while to answer, so ask beside the discovery.
+            self.ask_identity(None);
+        }
         let mut open = true;
         while open || !self.state.is_idle() {
             let wake = self.state.next_timeout();
@@ -313,13 +319,18 @@ impl Producer {
             }
             ProducerEvent::Retrying { tp, error, attempt } => events::produce_retried(&tp, error, attempt),
             ProducerEvent::Stopped { tp, reason } => self.handle_stopped(&tp, reason),
+            ProducerEvent::IdentityNeeded { tp: None } => {} // asked for at the start
             ProducerEvent::IdentityNeeded { tp } => self.ask_identity(tp),
         }
     }
 
     fn ask_identity(&mut self, tp: Option<TopicPartition>) {
         let (cluster, answers) = (Arc::clone(&self.cluster), self.identities.0.clone());
-        let mut backoff = Backoff::new(self.settings.retry, 0);
+        let pauses = BackoffConfig {
+            initial: IDENTITY_PAUSE_MIN.min(self.settings.retry.max),
+            max: self.settings.retry.max,
+        };
+        let mut backoff = Backoff::new(pauses, 0);
         let asking = async move {
             loop {
                 match admin::init_producer_id(&cluster).await {

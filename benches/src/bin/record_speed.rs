@@ -1,9 +1,9 @@
 //! How fast this crate is on one core: walk, rebuild, checksum, and every codec both ways.
 //!
-//! `cargo run --release -p kafka-record --example record_speed`. Records are JSON-like texts of about 1 KB; speeds
+//! `cargo xtask bench record_speed`. Records are JSON-like texts of about 1 KB; speeds
 //! count uncompressed bytes. Each figure is the best of several rounds: the others measure the neighbours.
 
-#![expect(clippy::disallowed_methods, reason = "a measuring program reads the clock")]
+#![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "its output is the table")]
 #![expect(clippy::cast_precision_loss, reason = "figures for people")]
 
