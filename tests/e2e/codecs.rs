@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use integration::admin::NewTopic;
+use integration::admin::{Isolation, NewTopic};
 use integration::heliostat::Heliostat;
 use integration::mirroring::Mirroring;
-use integration::oracle::Rule;
+use integration::oracle::{self, Rule};
 use integration::produce::Producer;
 use integration::scenario::{Side, World, scenario};
 use integration::{librdkafka, raw, samples};
@@ -49,6 +49,14 @@ fn mirror_and_compare(world: &World, mirroring: &Mirroring, topics: &[String], r
         agreement.records == u64::try_from(topics.len() * RECORDS)?,
         "{agreement:?}"
     );
+    Ok(())
+}
+
+/// What the mirror encoded anew must be readable by librdkafka's decoders, too.
+fn librdkafka_reads_the_same(world: &World, topics: &[String], rule: &Rule) -> Result<()> {
+    let source = world.source.admin().dump(topics, Isolation::ReadUncommitted)?;
+    let target = librdkafka::dump(&world.target.bootstrap, topics)?;
+    oracle::compare(&source, &target, rule)?;
     Ok(())
 }
 
@@ -124,6 +132,7 @@ fn by_key_to(world: &World, partitions: i32) -> Result<()> {
             .create_topic(&NewTopic::new(topic, partitions))?;
     }
     mirror_and_compare(world, &world.mirroring(), &topics, &Rule::by_key(partitions))?;
+    librdkafka_reads_the_same(world, &topics, &Rule::by_key(partitions))?;
     codecs_are_kept(world)
 }
 

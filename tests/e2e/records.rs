@@ -121,7 +121,8 @@ fn large_batches(world: &World, topic: &str, codec: &str, batch_size: usize) -> 
         ("compression.type", codec),
         ("batch.size", &batch_size.to_string()),
         ("max.request.size", &(batch_size + 1000).to_string()),
-        ("linger.ms", "500"),
+        // Until a batch is full or all is sent, however slow the machine is.
+        ("linger.ms", "60000"),
     ];
     let mut records = samples::keyed_records(topic, 6000);
     for (number, record) in (0..).zip(&mut records) {

@@ -12,6 +12,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.locks.LockSupport;
 import java.util.stream.Collectors;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.AlterConfigOp;
@@ -128,8 +129,12 @@ final class Topics {
         replicas.add(0, leader);
         admin.alterPartitionReassignments(
             Map.of(partition, Optional.of(new NewPartitionReassignment(replicas)))).all().get();
+        long deadline = System.nanoTime() + 60_000_000_000L;
         while (!admin.listPartitionReassignments(Set.of(partition)).reassignments().get().isEmpty()) {
-            Thread.sleep(20);
+            if (System.nanoTime() > deadline) {
+                throw new IllegalStateException("the reassignment of " + partition + " does not end");
+            }
+            LockSupport.parkNanos(20_000_000);
         }
         elect(admin, Set.of(partition));
         return Tool.JSON.nullNode();
