@@ -16,7 +16,7 @@ pub(crate) struct Outgoing {
     pub(crate) pending: Pending,
 }
 
-/// Writes until the connection's owner drops its end of the queue, or the socket fails.
+/// Writes until the connection's owner drops its end of the queue, the reader ends, or the socket fails.
 ///
 /// A waiter is announced to the reader before its request's first byte is written, so that even an answer that
 /// overtakes the end of the write finds its waiter. A failed write closes the socket; the reader sees that and
@@ -26,7 +26,15 @@ pub(crate) async fn run(
     mut queue: mpsc::Receiver<Outgoing>,
     announce: mpsc::Sender<Pending>,
 ) {
-    while let Some(Outgoing { parts, pending }) = queue.recv().await {
+    loop {
+        let next = tokio::select! {
+            next = queue.recv() => next,
+            // Nobody reads answers any more: letting go of this half as well closes the socket.
+            () = announce.closed() => return,
+        };
+        let Some(Outgoing { parts, pending }) = next else {
+            return;
+        };
         if announce.send(pending).await.is_err() {
             return;
         }

@@ -1,7 +1,7 @@
 //! Which topics a flow mirrors: expressions as MirrorMaker's users write them, always matched against the whole name.
 //!
 //! Expressions are Java's (`java.util.regex.Pattern`), look-around included, because that is what stands in the files
-//! we are a drop-in for: `^(?!_|connect-).*` is everyday use. See [`java_syntax`] for what is translated and refused.
+//! we are a drop-in for: `^(?!_|connect-).*` is everyday use. See `java_syntax` for what is translated and refused.
 //!
 //! Invariant: a broker's own topics ([`INTERNAL_TOPICS`]) never match, whatever the expressions say.
 

@@ -132,3 +132,50 @@ impl Drop for Credit {
         self.memory.returned.notify_waiters();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn memory() -> Arc<Memory> {
+        Memory::new(BudgetLimits {
+            total: 1000,
+            share: 500,
+            lane: 100,
+        })
+    }
+
+    #[test]
+    fn credit_comes_back_when_it_is_dropped() {
+        let memory = memory();
+        let reservation = memory.reserve(400, 1).unwrap();
+        let credits = memory.commit_actual(reservation, &[(1, 100), (2, 50)]);
+        assert_eq!(
+            (memory.used(), memory.held_by(1), memory.held_by(2)),
+            (150, 100, 50)
+        );
+        drop(credits);
+        assert_eq!(memory.used(), 0);
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_for_credit_wakes_when_it_comes_back() {
+        let memory = memory();
+        let held = memory.charge(7, 900);
+        let waiting = memory.wait_until(|memory| memory.allowance(8) > 0);
+        tokio::pin!(waiting);
+        let early = tokio::time::timeout(std::time::Duration::from_millis(5), &mut waiting).await;
+        assert!(early.is_err(), "nothing is free yet");
+        drop(held);
+        waiting.await;
+    }
+
+    #[test]
+    fn asking_about_the_lane_leaves_it_free() {
+        let memory = memory();
+        assert!(memory.lane_is_free() && memory.lane_is_free());
+        let lane = memory.reserve_lane().unwrap();
+        assert!(!memory.lane_is_free());
+        memory.commit_actual(lane, &[]);
+    }
+}

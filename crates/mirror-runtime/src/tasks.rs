@@ -128,3 +128,27 @@ fn reason(error: JoinError) -> String {
         Err(error) => error.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_in_any_task_is_told() {
+        let tasks = Tasks::new();
+        let mut quiet = tasks.start("quiet", async { 7 });
+        assert_eq!(quiet.ended().await.unwrap(), 7);
+        let mut broken = tasks.start::<()>("broken", async { panic!("an invariant does not hold") });
+        assert_eq!(tasks.panicked().await.name, "broken");
+        let error = broken.ended().await.unwrap_err().to_string();
+        assert!(error.contains("an invariant does not hold"), "{error}");
+    }
+
+    /// The drain asks again for the end of a task whose end the supervision has seen already.
+    #[tokio::test]
+    async fn the_end_of_a_task_may_be_asked_for_twice() {
+        let mut task = Tasks::new().start("short", async {});
+        task.ended().await.unwrap();
+        assert!(task.ended().await.is_err());
+    }
+}

@@ -8,7 +8,7 @@
 //! | `retention.bytes` | the source's, raised when fewer partitions hold the same records | it counts per partition |
 //! | `max.message.bytes` | the source's | no record is too large |
 //! | `message.timestamp.type` | `CreateTime`, always | a `LogAppendTime` target replaces every timestamp by the time of mirroring; records of a `LogAppendTime` source travel with the time the source gave them |
-//! | `message.timestamp.before.max.ms`, `….after.max.ms`, or `….difference.max.ms` where only that exists | unlimited, always | the source has accepted these records; checked a second time, later, the same limit may refuse them ([32]; since 4.0 the default refuses what is an hour ahead, KIP-1030) |
+//! | `message.timestamp.before.max.ms`, `….after.max.ms`, or `….difference.max.ms` where only that exists | unlimited, always | the source has accepted these records; checked a second time, later, the same limit may refuse them (`INVALID_TIMESTAMP`; since 4.0 the default refuses what is an hour ahead, KIP-1030) |
 
 use std::collections::{BTreeMap, BTreeSet};
 
