@@ -51,7 +51,7 @@ impl Peer {
         self.send(&frame).await;
     }
 
-    /// Answers the first question of every connection: FindCoordinator in version 0, and nothing else.
+    /// Answers the first question of every connection: `FindCoordinator` in version 0, and nothing else.
     async fn tell_versions(&mut self) {
         let asked = self.next().await.expect("ApiVersions comes first");
         assert_eq!((asked.api_key, asked.version), (ApiKey::ApiVersions.code(), 3));
@@ -61,7 +61,7 @@ impl Peer {
     }
 }
 
-/// A FindCoordinator answer in version 0: broker `node` at a:1.
+/// A `FindCoordinator` answer in version 0: broker `node` at a:1.
 fn coordinator(node: u8) -> [u8; 13] {
     [0, 0, 0, 0, 0, node, 0, 1, b'a', 0, 0, 0, 1]
 }
