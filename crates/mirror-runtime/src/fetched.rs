@@ -133,6 +133,10 @@ pub(crate) fn judge(
     if readable_end >= 0 {
         partition.set_readable_end(readable_end);
     }
+    // The broker says so by an error as well; a log that starts behind what we ask for is a loss in any case.
+    if fetched.log_start_offset > cursor.offset {
+        return Err(TroubleKind::OutOfRange);
+    }
     if fetched.records.is_empty() {
         return Ok(None);
     }
