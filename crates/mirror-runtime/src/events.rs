@@ -93,13 +93,13 @@ pub(crate) fn partition_starts(tp: &TopicPartition, offset: i64, why: &str) {
 
 pub(crate) fn topic_created(topic: &str, partitions: i32, replication_factor: i16) {
     info!(
-        topic,
+        %topic,
         partitions, replication_factor, "created topic on the target"
     );
 }
 
 pub(crate) fn topic_grown(topic: &str, partitions: i32) {
-    info!(topic, partitions, "raised the partition count on the target");
+    info!(%topic, partitions, "raised the partition count on the target");
 }
 
 pub(crate) fn partition_waits(tp: &TopicPartition) {
@@ -115,15 +115,15 @@ pub(crate) fn commit_refused(tp: &TopicPartition, code: ErrorCode) {
 }
 
 pub(crate) fn topic_finding(topic: &str, finding: &Finding) {
-    warn!(topic, "{finding}");
+    warn!(%topic, "{finding}");
 }
 
 pub(crate) fn settings_unreadable(cluster: &str, topic: &str, code: ErrorCode) {
-    warn!(cluster, topic, %code, "the topic's settings may not be read; Kafka's defaults are assumed");
+    warn!(cluster, %topic, %code, "the topic's settings may not be read; Kafka's defaults are assumed");
 }
 
 pub(crate) fn topic_not_ready(topic: &str, reason: &impl std::fmt::Display) {
-    warn!(topic, "not ready on the target, trying again: {reason}");
+    warn!(%topic, "not ready on the target, trying again: {reason}");
 }
 
 pub(crate) fn last_commit_failed() {
