@@ -7,6 +7,7 @@ mod admin;
 mod groups;
 mod hot;
 mod log;
+mod membership;
 
 use std::fmt::Debug;
 

@@ -7,6 +7,7 @@ mod admin;
 mod fetch;
 mod groups;
 mod log;
+mod membership;
 mod metadata;
 mod produce;
 
@@ -42,6 +43,10 @@ pub(crate) fn visit_all(visitor: &mut impl Visitor) {
     groups::visit_offset_commit(visitor);
     groups::visit_offset_fetch(visitor);
     groups::visit_describe_groups(visitor);
+    membership::visit_join_group(visitor);
+    membership::visit_sync_group(visitor);
+    membership::visit_heartbeat(visitor);
+    membership::visit_leave_group(visitor);
     admin::visit_create_topics(visitor);
     admin::visit_create_partitions(visitor);
     admin::visit_describe_configs(visitor);
