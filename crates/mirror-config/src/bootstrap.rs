@@ -14,7 +14,8 @@ pub(crate) fn parse(list: &str) -> Result<Vec<HostPort>, String> {
     Ok(addresses)
 }
 
-fn parse_address(item: &str) -> Result<HostPort, String> {
+/// Reads one address, as [`parse`] does.
+pub(crate) fn parse_address(item: &str) -> Result<HostPort, String> {
     let address = item
         .rsplit_once("://")
         .map_or(item, |(_protocol, address)| address);

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use crate::config::{ClusterConfig, FetchConfig, IsolationLevel, StartPolicy};
+use crate::config::{ClusterConfig, FetchConfig, IsolationLevel, MembershipConfig, StartPolicy};
 use crate::error::{ConfigError, Findings};
 use crate::known::{self, Side};
 use crate::properties::Properties;
 use crate::settings::Settings;
 use crate::{cluster, defaults};
 
+mod membership;
 #[cfg(test)]
 mod tests;
 
@@ -16,20 +17,21 @@ mod tests;
 #[derive(Debug, Clone)]
 pub(crate) struct ConsumerSide {
     pub(crate) source: ClusterConfig,
-    pub(crate) group_id: String,
+    pub(crate) membership: MembershipConfig,
     pub(crate) start: StartPolicy,
     pub(crate) isolation: IsolationLevel,
     pub(crate) topic_refresh: Duration,
     pub(crate) fetch: FetchConfig,
 }
 
-/// Reads the file. Where it is wrong, the findings have an error and the result is not to be used.
-pub(crate) fn resolve(properties: &Properties, findings: &mut Findings) -> ConsumerSide {
+/// Reads the file for a process that stands for this many members of the group. Where it is wrong, the findings have an
+/// error and the result is not to be used.
+pub(crate) fn resolve(properties: &Properties, streams: u32, findings: &mut Findings) -> ConsumerSide {
     known::review(Side::Consumer, properties, findings);
-    read(&mut Settings::new(properties, findings))
+    read(&mut Settings::new(properties, findings), streams)
 }
 
-fn read(settings: &mut Settings<'_>) -> ConsumerSide {
+fn read(settings: &mut Settings<'_>, streams: u32) -> ConsumerSide {
     let group_id = group(settings);
     let bootstrap = brokers(settings);
     let client_id = format!("{group_id}{}", defaults::CLIENT_ID_SUFFIX);
@@ -37,7 +39,7 @@ fn read(settings: &mut Settings<'_>) -> ConsumerSide {
     note_internal_topics(settings);
     note_auto_commit(settings);
     ConsumerSide {
-        group_id,
+        membership: membership::resolve(settings, &group_id, streams),
         start: start(settings),
         isolation: isolation(settings),
         topic_refresh: defaults::TOPIC_REFRESH.min(source.metadata_max_age),

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crate::config::{IsolationLevel, StartPolicy};
+use crate::config::{Assignor, BrakeConfig, IsolationLevel, OnLoss, StartPolicy};
 
 /// Alias of the cluster that is read when the file has no names for clusters (MirrorMaker's has none).
 pub const SOURCE_ALIAS: &str = "source";
@@ -46,6 +46,29 @@ pub const START: StartPolicy = StartPolicy::Latest;
 pub const ISOLATION: IsolationLevel = IsolationLevel::ReadUncommitted;
 /// `--num.streams`: as MirrorMaker.
 pub const STREAMS: u32 = 1;
+/// Most members one process stands for. A MirrorMaker with this many threads does not fit into any heap; it is a typing
+/// error.
+pub const STREAMS_MAX: u32 = 1_000;
+
+/// `session.timeout.ms`: as Java since 3.0 (KIP-735).
+pub const SESSION_TIMEOUT: Duration = Duration::from_secs(45);
+/// `heartbeat.interval.ms`: as Java.
+pub const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(3);
+/// `max.poll.interval.ms`: as Java, which tells it to the coordinator as the rebalance time-out (KIP-62).
+pub const REBALANCE_TIMEOUT: Duration = Duration::from_mins(5);
+/// `partition.assignment.strategy`: range, the first of Java's default list and the only one of it that an old
+/// MirrorMaker has.
+pub const ASSIGNORS: [Assignor; 1] = [Assignor::Range];
+/// Protocol type of Java's consumers (`ConsumerProtocol.PROTOCOL_TYPE`).
+pub const CONSUMER_PROTOCOL_TYPE: &str = "consumer";
+
+/// What the source lost before it was mirrored is nothing to pass over in silence.
+pub const ON_LOSS: OnLoss = OnLoss::Halt;
+/// No brake: MirrorMaker has none.
+pub const BRAKE: BrakeConfig = BrakeConfig {
+    bytes_per_second: None,
+    start_ramp: Duration::ZERO,
+};
 /// `--offset.commit.interval.ms`: as MirrorMaker; a ceiling over [`COMMIT_INTERVAL`].
 pub const MIRROR_MAKER_COMMIT_INTERVAL: Duration = Duration::from_mins(1);
 

@@ -24,10 +24,14 @@ pub mod mirror_maker;
 mod producer_properties;
 pub mod properties;
 mod settings;
+mod state_folder;
 mod suggest;
+mod units;
 
 pub use config::{
-    ClusterConfig, CompressionConfig, Config, FetchConfig, FlowConfig, HostPort, IsolationLevel, LifeConfig,
-    MemoryConfig, NullKeys, OnRefusedRecord, Partitioning, Positions, ProduceConfig, StartPolicy,
+    AdminConfig, Assignor, BrakeConfig, ClusterConfig, CompressionConfig, Config, FetchConfig, FlowConfig,
+    HostPort, IsolationLevel, LifeConfig, MembershipConfig, MemoryConfig, NullKeys, OnLoss, OnRefusedRecord,
+    Partitioning, Positions, ProduceConfig, Rename, StartPolicy, StateConfig,
 };
 pub use error::{ConfigError, ConfigErrors, Notice, NoticeLevel, Place};
+pub use state_folder::Environment;

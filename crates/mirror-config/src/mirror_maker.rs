@@ -11,16 +11,21 @@ mod usage;
 
 use std::fs::File;
 use std::io::Read;
+use std::path::PathBuf;
 
 pub use flags::{Command, Flags, LogFormat, UsageError, parse};
 pub use usage::{FLAGS, Flag, usage};
 
-use crate::config::{Config, FlowConfig, LifeConfig, MemoryConfig, OnRefusedRecord, Positions};
+use crate::config::{
+    AdminConfig, Config, FlowConfig, LifeConfig, MemoryConfig, OnRefusedRecord, Positions, Rename,
+    StateConfig,
+};
 use crate::consumer_properties::{self, ConsumerSide};
 use crate::defaults;
 use crate::error::{ConfigError, ConfigErrors, Findings, Notice, Place};
 use crate::producer_properties::{self, ProducerSide};
 use crate::properties::Properties;
+use crate::state_folder::Environment;
 use mirror_core::topic_filter::TopicFilter;
 
 /// A configuration that can be run, and what its author should know about it.
@@ -36,19 +41,19 @@ pub struct Resolved {
 const PROPERTIES_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
 /// Reads the two files and puts everything together.
-pub fn resolve(flags: &Flags) -> Result<Resolved, ConfigErrors> {
+pub fn resolve(flags: &Flags, environment: &Environment) -> Result<Resolved, ConfigErrors> {
     let mut findings = Findings::default();
     let consumer = read_properties("consumer.config", &flags.consumer_config);
     let producer = read_properties("producer.config", &flags.producer_config);
     let topics = topics(flags);
     let consumer = take(consumer, &mut findings)
-        .map(|properties| consumer_properties::resolve(&properties, &mut findings));
+        .map(|properties| consumer_properties::resolve(&properties, flags.num_streams, &mut findings));
     let producer = take(producer, &mut findings)
         .map(|properties| producer_properties::resolve(&properties, &mut findings));
     let topics = take(topics, &mut findings);
     match (consumer, producer, topics) {
         (Some(consumer), Some(producer), Some(topics)) if findings.errors.is_empty() => Ok(Resolved {
-            config: assemble(flags, consumer, producer, topics),
+            config: assemble(flags, environment, consumer, producer, topics),
             notices: findings.notices,
         }),
         _ => Err(ConfigErrors(findings.errors)),
@@ -59,36 +64,56 @@ fn take<T>(result: Result<T, ConfigError>, findings: &mut Findings) -> Option<T>
     result.map_err(|error| findings.error(error)).ok()
 }
 
-fn assemble(flags: &Flags, consumer: ConsumerSide, producer: ProducerSide, topics: TopicFilter) -> Config {
+fn flow(flags: &Flags, consumer: ConsumerSide, producer: ProducerSide, topics: TopicFilter) -> FlowConfig {
     let on_refused_record = if flags.abort_on_send_failure {
         OnRefusedRecord::Abort
     } else {
         OnRefusedRecord::SkipAndCount
     };
-    Config {
+    FlowConfig {
+        name: consumer.membership.group_id.clone(),
         source: consumer.source,
         target: producer.target,
-        flow: FlowConfig {
-            topics,
-            partitioning: flags.partitioning,
-            null_keys: flags.null_keys,
-            start: consumer.start,
-            isolation: consumer.isolation,
-            compression: producer.compression,
-            positions: Positions::SourceGroup {
-                group_id: consumer.group_id,
-            },
-            on_refused_record,
-            commit_interval: flags
-                .offset_commit_interval
-                .clamp(defaults::COMMIT_INTERVAL_MIN, defaults::COMMIT_INTERVAL),
-            recommit_interval: defaults::RECOMMIT_INTERVAL,
-            topic_refresh: consumer.topic_refresh,
-            fetch: consumer.fetch,
-            produce: producer.produce,
-            streams: flags.num_streams,
-            replication_factor: None,
+        topics,
+        rename: Rename::default(),
+        partitioning: flags.partitioning,
+        null_keys: flags.null_keys,
+        start: consumer.start,
+        isolation: consumer.isolation,
+        compression: producer.compression,
+        positions: Positions::SourceGroup {
+            group_id: consumer.membership.group_id.clone(),
         },
+        membership: consumer.membership,
+        on_loss: defaults::ON_LOSS,
+        on_refused_record,
+        commit_interval: flags
+            .offset_commit_interval
+            .clamp(defaults::COMMIT_INTERVAL_MIN, defaults::COMMIT_INTERVAL),
+        recommit_interval: defaults::RECOMMIT_INTERVAL,
+        topic_refresh: consumer.topic_refresh,
+        fetch: consumer.fetch,
+        produce: producer.produce,
+        streams: flags.num_streams,
+        brake: flags.brake,
+        // MirrorMaker started without a look at the target's retention; a script written for it must still start.
+        refuse_short_retention: false,
+        replication_factor: None,
+    }
+}
+
+fn assemble(
+    flags: &Flags,
+    environment: &Environment,
+    consumer: ConsumerSide,
+    producer: ProducerSide,
+    topics: TopicFilter,
+) -> Config {
+    let dir = flags
+        .state_dir
+        .as_ref()
+        .map_or_else(|| environment.state_folder(), PathBuf::from);
+    Config {
         memory: MemoryConfig {
             in_flight_bytes_max: producer.in_flight_bytes_max,
             decompressed_batch_bytes_max: defaults::DECOMPRESSED_BATCH_BYTES_MAX,
@@ -96,9 +121,11 @@ fn assemble(flags: &Flags, consumer: ConsumerSide, producer: ProducerSide, topic
         life: LifeConfig {
             drain_timeout: defaults::DRAIN_TIMEOUT,
         },
+        admin: flags.admin_listen.clone().map(|listen| AdminConfig { listen }),
+        state: StateConfig { dir },
+        flows: vec![flow(flags, consumer, producer, topics)],
     }
 }
-
 fn topics(flags: &Flags) -> Result<TopicFilter, ConfigError> {
     let (flag, value) = &flags.topics;
     let place = Place::Flag {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::{ConsumerSide, read, resolve};
-use crate::config::{IsolationLevel, StartPolicy};
+use crate::config::{Assignor, IsolationLevel, StartPolicy};
 use crate::defaults;
 use crate::error::Findings;
 use crate::known::{Side, Treatment, properties_of};
@@ -16,7 +16,7 @@ const MINIMAL: &str = "bootstrap.servers=a:9092\ngroup.id=g\n";
 fn findings_of(text: &str) -> (ConsumerSide, Findings) {
     let properties = Properties::parse("consumer.properties", text.as_bytes()).unwrap();
     let mut findings = Findings::default();
-    let side = resolve(&properties, &mut findings);
+    let side = resolve(&properties, 2, &mut findings);
     (side, findings)
 }
 
@@ -44,7 +44,7 @@ fn the_shortest_file() {
         findings.errors.is_empty() && findings.notices.is_empty(),
         "{findings:?}"
     );
-    assert_eq!(side.group_id, "g");
+    assert_eq!(side.membership.group_id, "g");
     assert_eq!(side.source.client_id, "g-0");
     assert_eq!(side.source.bootstrap[0].to_string(), "a:9092");
     assert_eq!(side.source.request_timeout, Duration::from_secs(30));
@@ -53,6 +53,73 @@ fn the_shortest_file() {
     assert_eq!(side.topic_refresh, defaults::TOPIC_REFRESH);
     assert_eq!(side.fetch.bytes_max, defaults::FETCH_BYTES_MAX);
     assert_eq!(side.fetch.wait_max, Duration::from_millis(500));
+}
+
+#[test]
+fn a_member_as_java_defaults_it() {
+    let membership = resolved("").membership;
+    assert_eq!(membership.protocol_type, "consumer");
+    assert_eq!(membership.assignors, [Assignor::Range]);
+    assert_eq!(membership.session_timeout, Duration::from_secs(45));
+    assert_eq!(membership.heartbeat_interval, Duration::from_secs(3));
+    assert_eq!(membership.rebalance_timeout, Duration::from_mins(5));
+    assert_eq!(membership.client_ids, ["g-0", "g-1"]);
+}
+
+#[test]
+fn a_member_as_the_file_wants_it() {
+    let membership = resolved(
+        "session.timeout.ms=6000\nheartbeat.interval.ms=2000\nmax.poll.interval.ms=60000\n\
+         partition.assignment.strategy=RoundRobinAssignor, org.apache.kafka.clients.consumer.RangeAssignor,roundrobin",
+    )
+    .membership;
+    assert_eq!(membership.session_timeout, Duration::from_secs(6));
+    assert_eq!(membership.heartbeat_interval, Duration::from_secs(2));
+    assert_eq!(membership.rebalance_timeout, Duration::from_mins(1));
+    assert_eq!(membership.assignors, [Assignor::RoundRobin, Assignor::Range]);
+}
+
+#[test]
+fn heartbeats_come_within_the_session() {
+    assert_eq!(
+        errors(&format!("{MINIMAL}session.timeout.ms=3000")),
+        [
+            "heartbeat must be set lower than the session timeout (consumer.properties:3: session.timeout.ms=3000): the \
+             interval is 3000 ms and the time-out 3000 ms; use at most a third of the time-out"
+        ]
+    );
+    let both = errors(&format!(
+        "{MINIMAL}session.timeout.ms=6000\nheartbeat.interval.ms=7000"
+    ));
+    assert!(
+        both[0].contains("(consumer.properties:4: heartbeat.interval.ms=7000)"),
+        "{both:?}"
+    );
+}
+
+#[test]
+fn an_assignor_that_only_java_has() {
+    const STICKY: &str = "org.apache.kafka.clients.consumer.CooperativeStickyAssignor";
+    assert_eq!(
+        errors(&format!("{MINIMAL}partition.assignment.strategy={STICKY}")),
+        [format!(
+            "of the ways to share partitions only range and roundrobin are known here, not \"{STICKY}\": a group needs \
+             one that all its members know (consumer.properties:3: partition.assignment.strategy={STICKY}): use \
+             org.apache.kafka.clients.consumer.RangeAssignor; Java members that offer only another one need it added first"
+        )]
+    );
+    let (side, findings) = findings_of(&format!(
+        "{MINIMAL}partition.assignment.strategy={STICKY},RangeAssignor"
+    ));
+    assert_eq!(side.membership.assignors, [Assignor::Range]);
+    assert!(findings.errors.is_empty(), "{:?}", findings.errors);
+    assert!(
+        findings.notices[0]
+            .text
+            .starts_with(&format!("{STICKY} is not offered to the group")),
+        "{:?}",
+        findings.notices
+    );
 }
 
 #[test]
@@ -217,7 +284,7 @@ fn every_honoured_name_is_read() {
     let properties = Properties::parse("x", MINIMAL.as_bytes()).unwrap();
     let mut findings = Findings::default();
     let mut settings = Settings::new(&properties, &mut findings);
-    read(&mut settings);
+    read(&mut settings, 1);
     let honoured: BTreeSet<_> = properties_of(Side::Consumer)
         .filter(|known| matches!(known.treatment, Treatment::Honoured(_) | Treatment::Ceiling(_)))
         .map(|known| known.name)

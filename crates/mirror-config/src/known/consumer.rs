@@ -3,8 +3,6 @@
 use super::{KnownProperty, ceiling, honoured, no_meaning, refused};
 
 const BYTES: &str = "MirrorMaker forces byte arrays, and bytes are copied as they are";
-const NO_MEMBER: &str =
-    "this process does not join the group: it mirrors every partition and refuses to start beside members";
 const SHARE: &str = "it belongs to share groups, which no mirror reads through";
 const INTERNAL: &str = "a switch inside of the Java client";
 
@@ -55,12 +53,30 @@ pub(super) const TABLE: &[KnownProperty] = &[
     ),
     no_meaning("key.deserializer", BYTES),
     no_meaning("value.deserializer", BYTES),
-    no_meaning("partition.assignment.strategy", NO_MEMBER),
-    no_meaning("session.timeout.ms", NO_MEMBER),
-    no_meaning("heartbeat.interval.ms", NO_MEMBER),
-    no_meaning("max.poll.interval.ms", NO_MEMBER),
-    no_meaning("group.instance.id", NO_MEMBER),
-    no_meaning("group.remote.assignor", NO_MEMBER),
+    honoured(
+        "partition.assignment.strategy",
+        "range and roundrobin, in the order written; where it is not set, range; others are left out",
+    ),
+    honoured(
+        "session.timeout.ms",
+        "how long a member may be silent before its partitions go to others",
+    ),
+    honoured(
+        "heartbeat.interval.ms",
+        "pause between a member's signs of life; below the session's time-out",
+    ),
+    honoured(
+        "max.poll.interval.ms",
+        "how long a rebalance waits for a member, and so how long a drain may take",
+    ),
+    no_meaning(
+        "group.instance.id",
+        "a start takes its dead predecessor out of the group, so static membership gains nothing",
+    ),
+    no_meaning(
+        "group.remote.assignor",
+        "it belongs to the consumer group protocol of Kafka 4, and the classic one is spoken",
+    ),
     no_meaning("internal.leave.group.on.close", INTERNAL),
     no_meaning("internal.throw.on.fetch.stable.offset.unsupported", INTERNAL),
     refused(

@@ -9,7 +9,7 @@ const STICKY: &str =
     "it moves records without a key between partitions for speed; here they keep their order";
 const BY_KEY: &str = "records go where Java's default partitioner sends their key";
 const OTHER_PARTITIONER: &str =
-    "remove the line; --partitioning and --null-keys choose between what there is";
+    "remove the line; --partitioning and --null.keys choose between what there is";
 const TRANSACTIONS: &str = "it belongs to transactions, and the mirror writes none";
 
 /// In the order of a batch's life: acknowledged how, packed how, sent where, given up when.

@@ -67,7 +67,7 @@ fn short_form(argument: &str) -> Option<&str> {
 fn recognise(name: &str) -> Result<&'static Flag, UsageError> {
     FLAGS
         .iter()
-        .find(|flag| flag.name == name)
+        .find(|flag| flag.name == name || (flag.is_ours && flag.name == name.replace('-', ".")))
         .ok_or_else(|| UsageError::Unrecognised {
             name: name.to_owned(),
         })

@@ -1,12 +1,13 @@
 //! MirrorMaker's flags, typed and checked; no file is read yet.
 
+use std::num::NonZeroU64;
 use std::str::FromStr;
 use std::time::Duration;
 
 use super::arguments::Arguments;
 use super::usage::FLAGS;
-use crate::config::{NullKeys, Partitioning};
-use crate::{defaults, suggest};
+use crate::config::{BrakeConfig, HostPort, NullKeys, Partitioning};
+use crate::{bootstrap, defaults, suggest, units};
 
 /// What a command line asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,9 +37,15 @@ pub struct Flags {
     pub abort_on_send_failure: bool,
     /// `--partitioning`, ours.
     pub partitioning: Partitioning,
-    /// `--null-keys`, ours.
+    /// `--null.keys`, ours.
     pub null_keys: NullKeys,
-    /// `--log-format`, ours.
+    /// `--bytes.per.second` and `--start.ramp.ms`, ours.
+    pub brake: BrakeConfig,
+    /// `--state.dir`, ours; `None` leaves the choice to the environment.
+    pub state_dir: Option<String>,
+    /// `--admin.listen`, ours; `None` listens nowhere.
+    pub admin_listen: Option<HostPort>,
+    /// `--log.format`, ours.
     pub log_format: LogFormat,
 }
 
@@ -145,8 +152,11 @@ pub fn parse(arguments: &[String]) -> Result<Command, UsageError> {
         offset_commit_interval: commit_interval(&given)?,
         num_streams: streams(&given)?,
         partitioning: word(&given, "partitioning", &partitioning, "use by-key or preserve")?,
-        null_keys: word(&given, "null-keys", &null_keys, "use preserve or spread")?,
-        log_format: word(&given, "log-format", &log_format, "use text or json")?,
+        brake: brake(&given)?,
+        state_dir: state_dir(&given)?,
+        admin_listen: admin_listen(&given)?,
+        null_keys: word(&given, "null.keys", &null_keys, "use preserve or spread")?,
+        log_format: word(&given, "log.format", &log_format, "use text or json")?,
     };
     Ok(Command::Mirror(flags))
 }
@@ -209,13 +219,15 @@ fn word<T: Copy>(
 
 /// MirrorMaker takes 0 and less, mirrors nothing and exits 0; that can only be a mistake.
 fn streams(given: &Arguments) -> Result<u32, UsageError> {
-    const ADVICE: &str = "use a whole number of at least 1";
+    const ADVICE: &str = "use a whole number from 1 to 1000";
     let streams: Option<i32> = number(given, "num.streams", ADVICE)?;
     let Some(streams) = streams else {
         return Ok(defaults::STREAMS);
     };
-    let positive = u32::try_from(streams).ok().filter(|&streams| streams > 0);
-    positive.ok_or_else(|| UsageError::InvalidArgument {
+    let possible = u32::try_from(streams)
+        .ok()
+        .filter(|streams| (1..=defaults::STREAMS_MAX).contains(streams));
+    possible.ok_or_else(|| UsageError::InvalidArgument {
         flag: "num.streams",
         value: streams.to_string(),
         advice: ADVICE,
@@ -232,6 +244,57 @@ fn commit_interval(given: &Arguments) -> Result<Duration, UsageError> {
     Ok(Duration::from_millis(
         u64::try_from(milliseconds).unwrap_or_default(),
     ))
+}
+
+/// A rate, and how it is reached.
+fn brake(given: &Arguments) -> Result<BrakeConfig, UsageError> {
+    const RATE: &str = "bytes.per.second";
+    const RAMP: &str = "start.ramp.ms";
+    let rate = given.single(RATE)?.map(|value| {
+        let rate = units::size(value).and_then(NonZeroU64::new);
+        rate.ok_or_else(|| {
+            invalid(
+                RATE,
+                value,
+                "use a number of at least 1, or one with a unit as in 50MiB",
+            )
+        })
+    });
+    let ramp: Option<u32> = number(given, RAMP, "use a number of milliseconds")?;
+    if let (Some(milliseconds), None) = (ramp, &rate) {
+        let advice = "it is the way to a rate; give --bytes.per.second, too";
+        return Err(invalid(RAMP, &milliseconds.to_string(), advice));
+    }
+    Ok(BrakeConfig {
+        bytes_per_second: rate.transpose()?,
+        start_ramp: Duration::from_millis(ramp.unwrap_or_default().into()),
+    })
+}
+
+fn state_dir(given: &Arguments) -> Result<Option<String>, UsageError> {
+    const FLAG: &str = "state.dir";
+    match given.single(FLAG)? {
+        Some("") => Err(invalid(FLAG, "", "use the path of a folder")),
+        folder => Ok(folder.map(str::to_owned)),
+    }
+}
+
+fn admin_listen(given: &Arguments) -> Result<Option<HostPort>, UsageError> {
+    const FLAG: &str = "admin.listen";
+    let Some(value) = given.single(FLAG)? else {
+        return Ok(None);
+    };
+    let address = bootstrap::parse_address(value);
+    let address = address.map_err(|_problem| invalid(FLAG, value, "use HOST:PORT, as in 127.0.0.1:9404"))?;
+    Ok(Some(address))
+}
+
+fn invalid(flag: &'static str, value: &str, advice: &'static str) -> UsageError {
+    UsageError::InvalidArgument {
+        flag,
+        value: value.to_owned(),
+        advice,
+    }
 }
 
 fn number<T: FromStr>(

@@ -1,6 +1,7 @@
 //! Two files and a command line, as a whole.
 
 use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -8,6 +9,7 @@ use tempfile::TempDir;
 use super::{Command, Resolved, parse, resolve, usage};
 use crate::config::{OnRefusedRecord, Positions};
 use crate::error::{ConfigError, ConfigErrors};
+use crate::state_folder::Environment;
 
 struct Files {
     directory: TempDir,
@@ -43,7 +45,7 @@ impl Files {
         ];
         arguments.extend(more.iter().map(|&argument| argument.to_owned()));
         match parse(&arguments) {
-            Ok(Command::Mirror(flags)) => resolve(&flags),
+            Ok(Command::Mirror(flags)) => resolve(&flags, &Environment::default()),
             other => panic!("{arguments:?}: {other:?}"),
         }
     }
@@ -55,24 +57,31 @@ fn a_whole_configuration() {
         .resolve(&["--include", "orders.*, payments"])
         .unwrap()
         .config;
-    assert!(config.flow.topics.matches("orders-eu") && config.flow.topics.matches("payments"));
-    assert!(!config.flow.topics.matches("payments2"));
+    let [flow] = &config.flows[..] else {
+        panic!("{:?}", config.flows);
+    };
+    assert!(flow.topics.matches("orders-eu") && flow.topics.matches("payments"));
+    assert!(!flow.topics.matches("payments2"));
+    assert_eq!((flow.name.as_str(), flow.rename.prefix.as_str()), ("g", ""));
     assert_eq!(
-        config.flow.positions,
+        flow.positions,
         Positions::SourceGroup {
             group_id: "g".to_owned()
         }
     );
-    assert_eq!(config.flow.on_refused_record, OnRefusedRecord::Abort);
-    assert_eq!(config.flow.commit_interval, Duration::from_millis(500));
+    assert_eq!(flow.on_refused_record, OnRefusedRecord::Abort);
+    assert_eq!(flow.commit_interval, Duration::from_millis(500));
     assert_eq!(
-        (config.source.alias.as_str(), config.target.alias.as_str()),
+        (flow.source.alias.as_str(), flow.target.alias.as_str()),
         ("source", "target")
     );
     assert_eq!(
-        (config.source.client_id.as_str(), config.target.client_id.as_str()),
+        (flow.source.client_id.as_str(), flow.target.client_id.as_str()),
         ("g-0", "producer-1")
     );
+    assert_eq!(flow.membership.client_ids, ["g-0"]);
+    assert_eq!(config.admin, None);
+    assert_eq!(config.state.dir, Path::new("heliostat-state"));
 }
 
 #[test]
@@ -83,7 +92,7 @@ fn the_flags_that_shape_the_flow() {
         "--num.streams=4",
         "--offset.commit.interval.ms=100",
     ];
-    let flow = Files::good().resolve(&more).unwrap().config.flow;
+    let flow = Files::good().resolve(&more).unwrap().config.flows.remove(0);
     assert_eq!(flow.on_refused_record, OnRefusedRecord::SkipAndCount);
     assert_eq!(
         (flow.streams, flow.commit_interval),
@@ -93,7 +102,7 @@ fn the_flags_that_shape_the_flow() {
         .resolve(&["--include=a", "--offset.commit.interval.ms=0"])
         .unwrap();
     assert_eq!(
-        never.config.flow.commit_interval,
+        never.config.flows[0].commit_interval,
         crate::defaults::COMMIT_INTERVAL_MIN
     );
 }

@@ -13,12 +13,15 @@ pub struct Flag {
     pub help: &'static str,
     /// The values there are, where they are few: completions offer them.
     pub values: &'static [&'static str],
+    /// Is it heliostat's own, which MirrorMaker never had?
+    pub is_ours: bool,
 }
 
 /// The first line of the usage, in the words of MirrorMaker 2.2 to 3.9.
 const HEADING: &str = "This tool helps to continuously copy data between two Kafka clusters.";
 
-/// All flags: MirrorMaker 3.9's by name, then ours.
+/// All flags: MirrorMaker 3.9's by name, then ours, in the same style: words with dots between them. (A spelling of ours
+/// with dashes is taken, too.)
 pub const FLAGS: &[Flag] = &[
     with_values(
         "abort.on.send.failure",
@@ -71,21 +74,46 @@ pub const FLAGS: &[Flag] = &[
         "REGEX",
         "The older name of --include, which wins over it.",
     ),
-    with_values(
+    ours(
         "partitioning",
         "by-key or preserve",
         "heliostat's own: target partition by the record's key as MirrorMaker, or the source's number. (default: by-key)",
         &["by-key", "preserve"],
     ),
-    with_values(
-        "null-keys",
+    ours(
+        "null.keys",
         "preserve or spread",
         "heliostat's own: records without a key follow their source partition, or go anywhere as in MirrorMaker. \
          (default: preserve)",
         &["preserve", "spread"],
     ),
-    with_values(
-        "log-format",
+    ours(
+        "bytes.per.second",
+        "SIZE",
+        "heliostat's own: mirror no faster than this, as 52428800 or 50MiB. (default: no limit)",
+        &[],
+    ),
+    ours(
+        "start.ramp.ms",
+        "NUMBER",
+        "heliostat's own: reach --bytes.per.second within this time, from a tenth of it. (default: 0)",
+        &[],
+    ),
+    ours(
+        "admin.listen",
+        "HOST:PORT",
+        "heliostat's own: answer /metrics, /healthz, /readyz and /status there. (default: nowhere)",
+        &[],
+    ),
+    ours(
+        "state.dir",
+        "FOLDER",
+        "heliostat's own: what outlives the process. (default: $STATE_DIRECTORY, $XDG_STATE_HOME/heliostat or \
+         ~/.local/state/heliostat)",
+        &[],
+    ),
+    ours(
+        "log.format",
         "text or json",
         "heliostat's own: how log lines are written to standard error. (default: text)",
         &["text", "json"],
@@ -126,6 +154,7 @@ const fn switch(name: &'static str, help: &'static str) -> Flag {
         argument: None,
         help,
         values: &[],
+        is_ours: false,
     }
 }
 
@@ -140,5 +169,18 @@ const fn with_values(
         argument: Some(argument),
         help,
         values,
+        is_ours: false,
+    }
+}
+
+const fn ours(
+    name: &'static str,
+    argument: &'static str,
+    help: &'static str,
+    values: &'static [&'static str],
+) -> Flag {
+    Flag {
+        is_ours: true,
+        ..with_values(name, argument, help, values)
     }
 }

@@ -42,6 +42,9 @@ fn the_walk_through() {
             abort_on_send_failure: true,
             partitioning: Partitioning::ByKey,
             null_keys: NullKeys::Preserve,
+            brake: crate::defaults::BRAKE,
+            state_dir: None,
+            admin_listen: None,
             log_format: LogFormat::Text,
         }
     );
@@ -105,8 +108,55 @@ fn values() {
         with("--partitioning preserve").partitioning,
         Partitioning::Preserve
     );
-    assert_eq!(with("--null-keys spread").null_keys, NullKeys::Spread);
-    assert_eq!(with("--log-format json").log_format, LogFormat::Json);
+    assert_eq!(with("--null.keys spread").null_keys, NullKeys::Spread);
+    assert_eq!(with("--log.format json").log_format, LogFormat::Json);
+}
+
+#[test]
+fn our_own_flags_may_have_dashes() {
+    let with = |more: &str| flags(&format!("{FILES} --include a {more}"));
+    assert_eq!(
+        with("--null-keys spread --log-format=json"),
+        with("--null.keys spread --log.format json")
+    );
+    assert!(
+        error(&format!("{FILES} --include a --num-streams 2")).starts_with("num-streams is not a recognized")
+    );
+}
+
+#[test]
+fn flags_that_mirror_maker_never_had() {
+    let with = |more: &str| flags(&format!("{FILES} --include a {more}"));
+    assert_eq!(
+        with("--state.dir /var/lib/mirror").state_dir.as_deref(),
+        Some("/var/lib/mirror")
+    );
+    let listen = with("--admin.listen [::1]:9404").admin_listen;
+    assert_eq!(
+        listen.map(|address| address.to_string()).as_deref(),
+        Some("[::1]:9404")
+    );
+    let brake = with("--bytes.per.second 50MiB --start.ramp.ms 30000").brake;
+    assert_eq!(brake.bytes_per_second.map(u64::from), Some(50 << 20));
+    assert_eq!(brake.start_ramp, Duration::from_secs(30));
+
+    let wrong = |more: &str| error(&format!("{FILES} --include a {more}"));
+    assert_eq!(
+        wrong("--bytes.per.second 0"),
+        "cannot parse argument \"0\" of option bytes.per.second: use a number of at least 1, or one with a unit as in 50MiB"
+    );
+    assert_eq!(
+        wrong("--start.ramp.ms 5"),
+        "cannot parse argument \"5\" of option start.ramp.ms: it is the way to a rate; give --bytes.per.second, too"
+    );
+    assert_eq!(
+        wrong("--admin.listen 9404"),
+        "cannot parse argument \"9404\" of option admin.listen: use HOST:PORT, as in 127.0.0.1:9404"
+    );
+    assert_eq!(
+        wrong("--state.dir="),
+        "cannot parse argument \"\" of option state.dir: use the path of a folder"
+    );
 }
 
 #[test]
@@ -172,9 +222,9 @@ fn what_is_refused() {
         with("--consumer.config d"),
         "found multiple arguments for option consumer.config, but you asked for only one: give --consumer.config once"
     );
-    for value in ["x", "", "1.5", "99999999999", "0", "-1"] {
+    for value in ["x", "", "1.5", "99999999999", "0", "-1", "1001"] {
         let expected = format!(
-            "cannot parse argument {value:?} of option num.streams: use a whole number of at least 1"
+            "cannot parse argument {value:?} of option num.streams: use a whole number from 1 to 1000"
         );
         assert_eq!(with(&format!("--num.streams={value}")), expected);
     }
