@@ -3,7 +3,7 @@
 //!
 //! ```text
 //!   6  heliostat
-//!   5  mirror-runtime
+//!   5  mirror-runtime   mirror-preflight
 //!   4  mirror-config
 //!   3  kafka-client
 //!   2  kafka-client-core   mirror-core   mirror-router      no I/O, no clock,
@@ -154,9 +154,22 @@ pub(crate) const LAYERS: &[Layer] = &[
         foreign: Foreign::Except(LIBRARY_BANS),
     },
     Layer {
+        name: "mirror-preflight",
+        floor: Floor::Number(5),
+        ours: Ours::Only(&[
+            "mirror-config",
+            "mirror-core",
+            "mirror-router",
+            "kafka-client",
+            "kafka-record",
+            "kafka-wire",
+        ]),
+        foreign: Foreign::Except(LIBRARY_BANS),
+    },
+    Layer {
         name: "heliostat",
         floor: Floor::Number(6),
-        ours: Ours::Only(&["mirror-config", "mirror-runtime", "kafka-client"]),
+        ours: Ours::Only(&["mirror-config", "mirror-preflight", "mirror-runtime", "kafka-client"]),
         foreign: Foreign::Except(&["kafka-protocol"]),
     },
     Layer {
