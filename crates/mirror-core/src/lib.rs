@@ -7,15 +7,23 @@
 //! | [`budget`] | how many bytes may the next fetch ask for? |
 //! | [`progress`] | up to which source offset does the target hold everything? |
 //! | [`position_metadata`] | what travels beside a committed position? |
+//! | [`position_record`] | which position holds, of all that stand in a topic of positions? |
 //! | [`halt`] | why does this partition stand still, and what should the operator do? |
+//! | [`control`] | what may an operator ask a running process for, and may this partition go on there? |
+//! | [`status`] | how is a process doing? |
 //!
 //! Nothing here knows the router (`mirror-router`) or the client; `mirror-runtime` puts them together.
 
 #![forbid(unsafe_code)]
 
 pub mod budget;
+pub mod control;
 pub mod halt;
+pub mod offset_range;
 pub mod position_metadata;
+pub mod position_record;
 pub mod progress;
+pub mod status;
+pub mod timestamp;
 pub mod topic_filter;
 pub mod topic_plan;
