@@ -10,10 +10,14 @@
 //! | [`backoff`] | how long to wait before the next attempt |
 //! | [`metadata`] | which broker leads which partition, and what changed since the last answer |
 //! | [`fetch_session`] | the smallest legal Fetch request (KIP-227) |
+//! | [`consumer_protocol`] | what members of a group tell each other |
+//! | [`assignor`] | who of a group gets which partition |
 //! | [`producer_state`] | which batch may be sent when, and with which sequence numbers (KIP-98) |
 #![forbid(unsafe_code)]
 
+pub mod assignor;
 pub mod backoff;
+pub mod consumer_protocol;
 pub mod fetch_session;
 pub mod metadata;
 pub mod producer_state;
