@@ -12,6 +12,7 @@
 //! | [`fetch_session`] | the smallest legal Fetch request (KIP-227) |
 //! | [`consumer_protocol`] | what members of a group tell each other |
 //! | [`assignor`] | who of a group gets which partition |
+//! | [`group_member`] | what a member of a group sends when, and when its partitions are no longer its own |
 //! | [`producer_state`] | which batch may be sent when, and with which sequence numbers (KIP-98) |
 #![forbid(unsafe_code)]
 
@@ -19,6 +20,7 @@ pub mod assignor;
 pub mod backoff;
 pub mod consumer_protocol;
 pub mod fetch_session;
+pub mod group_member;
 pub mod metadata;
 pub mod producer_state;
 pub mod retry;

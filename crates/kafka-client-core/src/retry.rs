@@ -7,9 +7,11 @@
 mod admin;
 mod coordinator;
 mod fetch;
+mod membership;
 mod produce;
 
 pub use admin::{AdminDisposition, classify_admin};
 pub use coordinator::{CoordinatorDisposition, classify_coordinator};
 pub use fetch::{FetchDisposition, classify_fetch};
+pub use membership::{MembershipDisposition, classify_membership};
 pub use produce::{ProduceDisposition, classify_produce, produce_certainly_not_appended};

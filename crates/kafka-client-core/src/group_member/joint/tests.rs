@@ -1,0 +1,1 @@
+//! All members of a process, step by step.
