@@ -1,6 +1,6 @@
 //! A cluster's topics, configurations, leaders and positions through Kafka's own Java admin client.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
@@ -54,6 +54,26 @@ pub struct Committed {
     pub metadata: String,
 }
 
+/// A consumer group as its coordinator describes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Group {
+    /// `Stable`, `PreparingRebalance`, `CompletingRebalance`, `Empty` or `Dead`.
+    pub state: String,
+    /// The assignor that the members agreed on; empty where there is no generation.
+    pub assignor: String,
+    pub members: Vec<Member>,
+}
+
+/// One member of a group: a stream of a mirror.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// Given by the coordinator; new at each join of a process.
+    pub id: String,
+    pub client_id: String,
+    /// Sorted.
+    pub partitions: Vec<PartitionKey>,
+}
+
 /// Which offset [`Admin::offsets`] asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OffsetAt {
@@ -92,6 +112,29 @@ impl NewTopic {
     pub fn config(mut self, key: &str, value: &str) -> Self {
         self.configs.insert(key.to_owned(), value.to_owned());
         self
+    }
+}
+
+// === impl Group ===
+
+impl Group {
+    /// The ids of all members: what tells the members of one process from those that another one starts later.
+    pub fn member_ids(&self) -> BTreeSet<String> {
+        self.members.iter().map(|member| member.id.clone()).collect()
+    }
+
+    /// The partitions of the members in `ids`, of all of them together.
+    pub fn partitions_of(&self, ids: &BTreeSet<String>) -> BTreeSet<PartitionKey> {
+        self.members
+            .iter()
+            .filter(|member| ids.contains(&member.id))
+            .flat_map(|member| member.partitions.iter().cloned())
+            .collect()
+    }
+
+    /// Nobody waits for anybody: every member has been told what it owns.
+    pub fn is_stable(&self) -> bool {
+        self.state == "Stable"
     }
 }
 
@@ -285,8 +328,30 @@ impl Admin {
 
     /// The number of members of a group.
     pub fn group_members(&self, group: &str) -> Result<usize> {
+        Ok(self.group(group)?.members.len())
+    }
+
+    /// A group's state and members; one that nobody has joined yet is `Dead` and empty.
+    pub fn group(&self, group: &str) -> Result<Group> {
         let found = self.call("describe_group", json!({"group": group}))?;
-        Ok(found["members"].as_array().map_or(0, Vec::len))
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let mut members = Vec::new();
+        for row in found["members"].as_array().into_iter().flatten() {
+            let mut partitions: Vec<PartitionKey> = positions(&row["partitions"])
+                .map(|row| row.map(|(key, _)| key))
+                .collect::<Result<_>>()?;
+            partitions.sort();
+            members.push(Member {
+                id: text(&row["id"]),
+                client_id: text(&row["client_id"]),
+                partitions,
+            });
+        }
+        Ok(Group {
+            state: text(&found["state"]),
+            assignor: text(&found["assignor"]),
+            members,
+        })
     }
 
     /// Reads whole topics with Kafka's own consumer: from each log start to the end at the time of the call.

@@ -30,10 +30,8 @@ pub type Behind = BTreeMap<PartitionKey, (i64, i64)>;
 impl Heliostat {
     /// Starts `heliostat mirror-maker` for `mirroring`.
     pub fn start(mirroring: &Mirroring) -> Result<Self> {
-        let mut command = Command::new(binary()?);
+        let mut command = command()?;
         command.arg("mirror-maker").args(mirroring.command_line()?);
-        // The same words whatever shell the tests are started from.
-        command.env_remove("RUST_LOG");
         let folder = scratch::path("heliostat")?;
         let process = Process::spawn(command, "heliostat", &folder)?;
         Ok(Self {
@@ -145,6 +143,14 @@ pub fn behind(mirroring: &Mirroring, topics: &[String]) -> Result<Behind> {
         }
     }
     Ok(behind)
+}
+
+/// The binary, without arguments.
+pub(crate) fn command() -> Result<Command> {
+    let mut command = Command::new(binary()?);
+    // The same words whatever shell the tests are started from.
+    command.env_remove("RUST_LOG");
+    Ok(command)
 }
 
 /// `$HELIOSTAT_BINARY`, else the binary that was built beside this test's own.

@@ -106,6 +106,14 @@ impl Jvm {
         Ok(command)
     }
 
+    /// A command that runs `main` as a script would: whatever becomes of its standard input. Only for children of a [`crate::process::Process`],
+    /// whose group ends with it.
+    pub(crate) fn unsupervised(&self, heap_mb: u32, archive: &Archive, main: &str) -> Result<Command> {
+        let mut command = self.bare(heap_mb, archive)?;
+        command.arg(main);
+        Ok(command)
+    }
+
     /// Logging and the class path; the latter in a file, so that a list of processes stays readable.
     fn add_settings(&self, command: &mut Command) -> Result<()> {
         let (property, file, text) = if self.jars.version.number.starts_with("4.") {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
@@ -71,8 +71,15 @@ impl Mirroring {
         self
     }
 
-    /// Writes both files and gives the flags of `MirrorMaker` 1 that name them.
-    pub(crate) fn command_line(&self) -> Result<Vec<String>> {
+    /// Where one instance keeps what it must remember between its lives (heliostat only).
+    #[must_use]
+    pub fn state_folder(self, folder: &Path) -> Self {
+        self.argument("--state.dir")
+            .argument(&folder.display().to_string())
+    }
+
+    /// Writes the consumer's and the producer's file.
+    pub fn write_files(&self) -> Result<(PathBuf, PathBuf)> {
         let given = [
             ("bootstrap.servers", &self.source),
             ("group.id", &self.group),
@@ -80,6 +87,12 @@ impl Mirroring {
         ];
         let consumer = write_properties("consumer", &given, &self.consumer)?;
         let producer = write_properties("producer", &[("bootstrap.servers", &self.target)], &self.producer)?;
+        Ok((consumer, producer))
+    }
+
+    /// Writes both files and gives the flags of `MirrorMaker` 1 that name them.
+    pub(crate) fn command_line(&self) -> Result<Vec<String>> {
+        let (consumer, producer) = self.write_files()?;
         let flags = [
             ("--consumer.config", consumer.display().to_string()),
             ("--producer.config", producer.display().to_string()),

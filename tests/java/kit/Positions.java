@@ -63,8 +63,13 @@ final class Positions {
         ConsumerGroupDescription found = Admins.of(request).describeConsumerGroups(List.of(group)).all().get().get(group);
         ObjectNode answer = Tool.JSON.createObjectNode();
         answer.put("state", found.state().toString());
+        answer.put("assignor", found.partitionAssignor());
         ArrayNode members = answer.putArray("members");
-        found.members().forEach(member -> members.addObject().put("id", member.consumerId()).put("client_id", member.clientId()));
+        found.members().forEach(member -> {
+            ObjectNode row = members.addObject().put("id", member.consumerId()).put("client_id", member.clientId());
+            ArrayNode partitions = row.putArray("partitions");
+            member.assignment().topicPartitions().forEach(partition -> row(partitions, partition));
+        });
         return answer;
     }
 }
