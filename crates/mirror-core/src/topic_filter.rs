@@ -3,8 +3,10 @@
 //! Expressions are Java's (`java.util.regex.Pattern`), look-around included, because that is what stands in the files
 //! we are a drop-in for: `^(?!_|connect-).*` is everyday use. See `java_syntax` for what is translated and refused.
 //!
-//! Invariant: a broker's own topics ([`INTERNAL_TOPICS`]) never match, whatever the expressions say.
+//! Invariant: a broker's own topics ([`INTERNAL_TOPICS`]) and reserved names ([`TopicFilter::reserving`]) never match,
+//! whatever the expressions say.
 
+mod builtin;
 mod java_syntax;
 
 use fancy_regex::Regex;
@@ -13,11 +15,16 @@ use fancy_regex::Regex;
 /// (Java's consumers leave them out by `exclude.internal.topics=true`; the list is `Topic.INTERNAL_TOPICS`.)
 pub const INTERNAL_TOPICS: [&str; 3] = ["__consumer_offsets", "__transaction_state", "__share_group_state"];
 
+/// Where a flow keeps its positions on its target, when its file names no other topic.
+pub const POSITIONS_TOPIC: &str = "heliostat-positions";
+
 /// The topics of one flow: any expression of the include list, none of the exclude list, no internal topic.
 #[derive(Debug, Clone)]
 pub struct TopicFilter {
     include: Vec<TopicExpression>,
     exclude: Vec<TopicExpression>,
+    builtin_exclusions: bool,
+    reserved: Vec<String>,
 }
 
 /// What a filter says about one topic, with the reason.
@@ -31,6 +38,10 @@ pub enum TopicVerdict {
     Excluded,
     /// The brokers' own topic.
     Internal,
+    /// A built-in exclusion, with its expression; the include list matches.
+    BuiltIn(&'static str),
+    /// A topic that the mirror itself writes on one of the clusters; the include list matches.
+    Reserved,
     /// An expression needs too many steps of backtracking for this name; it is not mirrored, and that is worth a
     /// warning.
     Undecided,
@@ -94,6 +105,8 @@ impl TopicFilter {
         Ok(Self {
             include: vec![TopicExpression::compile(&expression)?],
             exclude: Vec::new(),
+            builtin_exclusions: false,
+            reserved: Vec::new(),
         })
     }
 
@@ -107,7 +120,28 @@ impl TopicFilter {
         Ok(Self {
             include: compile(include)?,
             exclude: compile(exclude)?,
+            builtin_exclusions: false,
+            reserved: Vec::new(),
         })
+    }
+
+    /// Leaves out what [`Self::builtin_exclusions`] lists, too.
+    #[must_use]
+    pub fn with_builtin_exclusions(mut self) -> Self {
+        self.builtin_exclusions = true;
+        self
+    }
+
+    /// Never matches these names.
+    #[must_use]
+    pub fn reserving(mut self, names: impl IntoIterator<Item = String>) -> Self {
+        self.reserved.extend(names);
+        self
+    }
+
+    /// The expressions of the built-in exclusions.
+    pub fn builtin_exclusions() -> impl Iterator<Item = &'static str> {
+        builtin::EXCLUSIONS.into_iter().map(|(expression, _)| expression)
     }
 
     /// Is this topic mirrored?
@@ -126,9 +160,19 @@ impl TopicFilter {
             None => return TopicVerdict::Undecided,
         }
         match any_matches(&self.include, topic) {
-            Some(true) => TopicVerdict::Mirrored,
+            Some(true) => self.verdict_on_included(topic),
             Some(false) => TopicVerdict::NotIncluded,
             None => TopicVerdict::Undecided,
+        }
+    }
+
+    fn verdict_on_included(&self, topic: &str) -> TopicVerdict {
+        if self.reserved.iter().any(|name| name == topic) {
+            return TopicVerdict::Reserved;
+        }
+        match builtin::exclusion_of(topic) {
+            Some(expression) if self.builtin_exclusions => TopicVerdict::BuiltIn(expression),
+            _ => TopicVerdict::Mirrored,
         }
     }
 }

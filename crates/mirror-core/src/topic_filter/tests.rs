@@ -182,3 +182,28 @@ fn an_expression_that_never_ends_is_undecided() {
     assert_eq!(filter.verdict(&name), TopicVerdict::Undecided);
     assert!(!filter.matches(&name));
 }
+
+#[test]
+fn built_in_exclusions_are_switched_on_and_named() {
+    let filter = TopicFilter::from_lists(&[".*"], &["app-x-changelog"]).unwrap();
+    assert_eq!(filter.verdict("_schemas"), TopicVerdict::Mirrored);
+    let filter = filter.with_builtin_exclusions();
+    assert_eq!(filter.verdict("_schemas"), TopicVerdict::BuiltIn("_schemas"));
+    assert_eq!(filter.verdict("__canary"), TopicVerdict::BuiltIn("__.*"));
+    assert_eq!(filter.verdict("__consumer_offsets"), TopicVerdict::Internal);
+    assert_eq!(filter.verdict("app-x-changelog"), TopicVerdict::Excluded);
+    assert_eq!(filter.verdict("orders"), TopicVerdict::Mirrored);
+    let narrow = TopicFilter::from_lists(&["orders"], &[])
+        .unwrap()
+        .with_builtin_exclusions();
+    assert_eq!(narrow.verdict("_schemas"), TopicVerdict::NotIncluded);
+}
+
+#[test]
+fn reserved_names_never_match() {
+    let filter = TopicFilter::from_lists(&["p.*"], &[]).unwrap();
+    assert!(filter.matches("positions"));
+    let filter = filter.reserving(["positions".to_owned()]);
+    assert_eq!(filter.verdict("positions"), TopicVerdict::Reserved);
+    assert!(filter.matches("positions2"));
+}
