@@ -1,5 +1,19 @@
-//! What can be known before the first record is mirrored.
+//! What can be known before the first record is mirrored: are both clusters there, may we do what we need to, and what
+//! would become of each topic. Nothing is written to either cluster, and no offset is committed.
+//!
+//! | module | answers |
+//! |---|---|
+//! | [`check`] | can this configuration run: names, ports, protocol, versions, rights? |
+//! | [`key_survey`] | which partitioner do the source's producers use? |
+//!
+//! Every question has a bound in time; what was not answered within it is a failed check, not a hang. Questions are
+//! asked side by side, so that one dead broker costs its own time only.
+
 #![forbid(unsafe_code)]
 
-mod key_survey;
+pub mod check;
+mod connect;
+pub mod key_survey;
+mod listing;
+mod parallel;
 mod peer;

@@ -1,0 +1,162 @@
+//! The right to read: every partition is asked for its offsets and for a byte of records.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use kafka_client::{CallOptions, ClientError, Cluster};
+use kafka_wire::api::fetch::{FetchPartition, FetchRequest, FetchTopic, READ_UNCOMMITTED};
+use kafka_wire::api::metadata::MetadataTopic;
+use kafka_wire::error_code::ErrorCode;
+use kafka_wire::ids::{NodeId, TopicId, TopicPartition};
+
+use super::advice;
+use super::report::{Check, Scope};
+use crate::connect::{Reached, within};
+use crate::listing::{ByLeader, Extents, by_leader, extents};
+use crate::parallel;
+
+/// The newest version of Fetch that names topics; later ones know them by their ids only.
+const FETCH_BY_NAME: i16 = 12;
+
+/// Asks every leader for offsets and a first batch of all it leads. What works is told in one line, what does not by
+/// topic.
+pub(super) async fn examine(
+    scope: &Scope,
+    source: &Reached,
+    topics: &[MetadataTopic],
+    step: Duration,
+) -> Vec<Check> {
+    if topics.is_empty() {
+        return vec![scope.skipped("read", "", "no topic matches")];
+    }
+    let leaders = by_leader(topics);
+    let extents = extents(&source.cluster, leaders.clone()).await;
+    let fetched = fetch_all(&source.cluster, &leaders, &extents, step).await;
+    let mut problems: BTreeMap<Arc<str>, (String, Option<ErrorCode>)> = BTreeMap::new();
+    for (tp, extent) in &extents {
+        if let Err(error) = extent {
+            let words = format!("partition {}: {error}", tp.partition);
+            problems
+                .entry(Arc::clone(&tp.topic))
+                .or_insert((words, error.code()));
+        }
+    }
+    for (tp, refusal) in fetched {
+        let (words, code) = match refusal {
+            Refusal::Answered(code) => (
+                format!("partition {}: its leader answers {code}", tp.partition),
+                Some(code),
+            ),
+            Refusal::Client(error) => (format!("partition {}: {error}", tp.partition), None),
+        };
+        problems.entry(tp.topic).or_insert((words, code));
+    }
+    let readable = topics.len() - problems.len().min(topics.len());
+    let mut checks = Vec::new();
+    if readable > 0 {
+        checks.push(scope.ok("read", "", format!("{readable} topics can be read")));
+    }
+    checks.extend(problems.into_iter().map(|(topic, (words, code))| {
+        let check = scope.failed("read", &*topic, words);
+        match advice::refused(code, "Describe and Read", &format!("topic {topic}")) {
+            Some(advice) => check.advise(advice),
+            None => check,
+        }
+    }));
+    checks
+}
+
+/// Why a partition could not be fetched from.
+#[derive(Clone)]
+enum Refusal {
+    Answered(ErrorCode),
+    Client(String),
+}
+
+async fn fetch_all(
+    cluster: &Arc<Cluster>,
+    leaders: &ByLeader,
+    extents: &Extents,
+    step: Duration,
+) -> Vec<(TopicPartition, Refusal)> {
+    let asked = leaders.iter().filter(|(leader, _)| **leader != NodeId::NONE);
+    let asked = asked.map(|(leader, partitions)| {
+        let offsets: Vec<_> = partitions
+            .iter()
+            .filter_map(|tp| Some((tp.clone(), extents.get(tp)?.as_ref().ok()?.start)))
+            .collect();
+        let (leader, cluster) = (*leader, Arc::clone(cluster));
+        async move {
+            match within(step, fetch_some(&cluster, leader, &offsets)).await {
+                Ok(refused) => refused,
+                Err(reason) => offsets
+                    .into_iter()
+                    .map(|(tp, _)| (tp, Refusal::Client(reason.clone())))
+                    .collect(),
+            }
+        }
+    });
+    parallel::all(asked.collect())
+        .await
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+/// Fetches one byte of each partition, which gives at most one batch in all; returns those that were refused.
+async fn fetch_some(
+    cluster: &Cluster,
+    leader: NodeId,
+    offsets: &[(TopicPartition, i64)],
+) -> Result<Vec<(TopicPartition, Refusal)>, ClientError> {
+    let mut topics: Vec<FetchTopic> = Vec::new();
+    for (tp, offset) in offsets {
+        let partition = FetchPartition {
+            partition: tp.partition,
+            current_leader_epoch: -1,
+            fetch_offset: *offset,
+            last_fetched_epoch: -1,
+            log_start_offset: -1,
+            partition_max_bytes: 1,
+        };
+        match topics.last_mut().filter(|topic| topic.topic == tp.topic) {
+            Some(topic) => topic.partitions.push(partition),
+            None => topics.push(FetchTopic {
+                topic: Arc::clone(&tp.topic),
+                topic_id: TopicId::ZERO,
+                partitions: vec![partition],
+            }),
+        }
+    }
+    let request = FetchRequest {
+        max_wait_ms: 0,
+        min_bytes: 0,
+        max_bytes: 1,
+        isolation_level: READ_UNCOMMITTED,
+        session_id: 0,
+        session_epoch: -1,
+        topics,
+        forgotten: Vec::new(),
+        rack_id: String::new(),
+    };
+    let connection = cluster.connection(leader).await?;
+    let options = CallOptions {
+        version_max: FETCH_BY_NAME,
+        ..connection.default_options()
+    };
+    let answer = connection.start(&request, options).await?.answer().await?;
+    let refused = answer.topics.into_iter().flat_map(|topic| {
+        topic.partitions.into_iter().filter_map(move |partition| {
+            let tp = TopicPartition {
+                topic: topic.topic.clone()?,
+                partition: partition.partition_index,
+            };
+            // Retention may have moved the log's start since we asked for it: that is no refusal.
+            let refused =
+                partition.error_code.is_error() && partition.error_code != ErrorCode::OFFSET_OUT_OF_RANGE;
+            refused.then_some((tp, Refusal::Answered(partition.error_code)))
+        })
+    });
+    Ok(refused.collect())
+}

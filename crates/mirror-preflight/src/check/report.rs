@@ -1,0 +1,194 @@
+//! What was checked and what came out. Field names are part of the JSON output (`docs/preflight.md`): they stay.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+/// Everything that was checked, clusters first, then flows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CheckReport {
+    /// The worst outcome of all checks.
+    pub outcome: Outcome,
+    /// The checks.
+    pub checks: Vec<Check>,
+}
+
+/// One thing that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Check {
+    /// What kind of check: `bootstrap`, `cluster`, `broker`, … (`docs/preflight.md` lists them).
+    pub name: &'static str,
+    /// The cluster or flow it belongs to: `cluster source`, `flow orders`.
+    pub scope: String,
+    /// What was looked at: an address, a topic, a group.
+    pub subject: String,
+    /// What came out.
+    pub outcome: Outcome,
+    /// What was found, in a sentence.
+    pub words: String,
+    /// What to do about it.
+    pub advice: Option<String>,
+}
+
+/// What came out of a check, from good to bad.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// As it should be.
+    Ok,
+    /// Not looked at; the words say why.
+    Skipped,
+    /// The mirror runs, and something is worth a look.
+    Warning,
+    /// The mirror cannot do its work.
+    Failed,
+}
+
+/// The cluster or flow that checks belong to.
+#[derive(Debug, Clone)]
+pub(super) struct Scope(String);
+
+// === impl CheckReport ===
+
+impl CheckReport {
+    pub(super) fn new(checks: Vec<Check>) -> Self {
+        let outcome = checks.iter().map(|check| check.outcome).max();
+        Self {
+            // A check that was left out says nothing against the configuration.
+            outcome: outcome
+                .filter(|worst| *worst > Outcome::Skipped)
+                .unwrap_or(Outcome::Ok),
+            checks,
+        }
+    }
+}
+
+// === impl Outcome ===
+
+impl Outcome {
+    /// As it stands in JSON and in tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Skipped => "skipped",
+            Self::Warning => "warning",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+// === impl Scope ===
+
+impl Scope {
+    pub(super) fn cluster(alias: &str) -> Self {
+        Self(format!("cluster {alias}"))
+    }
+
+    pub(super) fn flow(name: &str) -> Self {
+        Self(format!("flow {name}"))
+    }
+
+    fn check(
+        &self,
+        name: &'static str,
+        subject: impl Into<String>,
+        outcome: Outcome,
+        words: impl Into<String>,
+    ) -> Check {
+        Check {
+            name,
+            scope: self.0.clone(),
+            subject: subject.into(),
+            outcome,
+            words: words.into(),
+            advice: None,
+        }
+    }
+
+    pub(super) fn ok(
+        &self,
+        name: &'static str,
+        subject: impl Into<String>,
+        words: impl Into<String>,
+    ) -> Check {
+        self.check(name, subject, Outcome::Ok, words)
+    }
+
+    pub(super) fn skipped(
+        &self,
+        name: &'static str,
+        subject: impl Into<String>,
+        why: impl Into<String>,
+    ) -> Check {
+        self.check(name, subject, Outcome::Skipped, why)
+    }
+
+    pub(super) fn warning(
+        &self,
+        name: &'static str,
+        subject: impl Into<String>,
+        words: impl Into<String>,
+    ) -> Check {
+        self.check(name, subject, Outcome::Warning, words)
+    }
+
+    pub(super) fn failed(
+        &self,
+        name: &'static str,
+        subject: impl Into<String>,
+        words: impl Into<String>,
+    ) -> Check {
+        self.check(name, subject, Outcome::Failed, words)
+    }
+
+    pub(super) fn out_of_time(&self, name: &'static str, limit: Duration) -> Check {
+        self.failed(
+            name,
+            "",
+            format!("not finished within {limit:?}, so not all was checked"),
+        )
+        .advise("give it more time with --timeout")
+    }
+}
+
+// === impl Check ===
+
+impl Check {
+    pub(super) fn advise(mut self, advice: impl Into<String>) -> Self {
+        self.advice = Some(advice.into());
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_worst_outcome_counts_and_a_skipped_check_does_not() {
+        let scope = Scope::cluster("source");
+        let ok = scope.ok("cluster", "", "");
+        let skipped = scope.skipped("write", "", "");
+        let warning = scope.warning("topics", "", "");
+        let failed = scope.failed("broker", "", "");
+        let outcome = |checks: &[&Check]| CheckReport::new(checks.iter().copied().cloned().collect()).outcome;
+        assert_eq!(outcome(&[]), Outcome::Ok);
+        assert_eq!(outcome(&[&skipped, &ok]), Outcome::Ok);
+        assert_eq!(outcome(&[&warning, &skipped]), Outcome::Warning);
+        assert_eq!(outcome(&[&failed, &warning, &ok]), Outcome::Failed);
+    }
+
+    #[test]
+    fn the_json_has_its_documented_fields() {
+        let check = Scope::flow("f").failed("read", "t", "no").advise("grant it");
+        let json = serde_json::to_value(CheckReport::new(vec![check])).unwrap();
+        let expected = serde_json::json!({
+            "outcome": "failed",
+            "checks": [{
+                "name": "read", "scope": "flow f", "subject": "t", "outcome": "failed", "words": "no",
+                "advice": "grant it",
+            }],
+        });
+        assert_eq!(json, expected);
+    }
+}

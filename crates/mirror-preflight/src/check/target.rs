@@ -1,0 +1,150 @@
+//! What a mirror does on the target: read settings, create topics, get a producer id, write.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use kafka_client::{ClientError, Cluster, admin};
+use kafka_wire::api::create_topics::{CreatableTopic, CreateTopicsRequest};
+use kafka_wire::error_code::ErrorCode;
+use mirror_config::FlowConfig;
+
+use super::advice;
+use super::report::{Check, Scope};
+use crate::connect::{Reached, within};
+
+/// How long the controller may think, in milliseconds.
+const CREATE_TIMEOUT_MS: i32 = 5000;
+
+/// Checks the rights; `names` are the flow's topics as the target calls them.
+pub(super) async fn examine(
+    scope: &Scope,
+    flow: &FlowConfig,
+    target: &Reached,
+    names: &[Arc<str>],
+    step: Duration,
+) -> Vec<Check> {
+    let present: BTreeSet<_> = target
+        .metadata
+        .topics
+        .iter()
+        .filter_map(|topic| topic.name.clone())
+        .collect();
+    let (existing, missing): (Vec<_>, Vec<_>) =
+        names.iter().cloned().partition(|name| present.contains(name));
+    vec![
+        settings(scope, &target.cluster, &existing, step).await,
+        create(scope, &target.cluster, &missing, step).await,
+        producer_id(scope, flow, &target.cluster, step).await,
+        scope.skipped(
+            "write",
+            "",
+            "only a record written would tell: the flow needs Write on every target topic",
+        ),
+    ]
+}
+
+async fn settings(scope: &Scope, cluster: &Cluster, existing: &[Arc<str>], step: Duration) -> Check {
+    if existing.is_empty() {
+        return match within(step, admin::broker_setting(cluster, "min.insync.replicas")).await {
+            Ok(_) => scope.ok(
+                "settings",
+                "",
+                "brokers tell their settings; no target topic exists yet",
+            ),
+            Err(reason) => scope.warning(
+                "settings",
+                "",
+                format!("brokers do not tell their settings: {reason}"),
+            ),
+        };
+    }
+    match within(step, admin::describe_topics(cluster, existing)).await {
+        Ok((_, refused)) => match refused.iter().next() {
+            None => scope.ok(
+                "settings",
+                "",
+                format!("{} target topics tell their settings", existing.len()),
+            ),
+            // The mirror works without: it then assumes Kafka's defaults.
+            Some((topic, code)) => {
+                let check = scope.warning(
+                    "settings",
+                    &**topic,
+                    format!("its settings cannot be read: {code}"),
+                );
+                match advice::refused(Some(*code), "DescribeConfigs", &format!("topic {topic}")) {
+                    Some(advice) => check.advise(advice),
+                    None => check,
+                }
+            }
+        },
+        Err(reason) => scope.warning("settings", "", reason),
+    }
+}
+
+/// Asks for one missing topic without making it.
+async fn create(scope: &Scope, cluster: &Cluster, missing: &[Arc<str>], step: Duration) -> Check {
+    let Some(name) = missing.first() else {
+        return scope.skipped("create", "", "every topic of the flow exists on the target");
+    };
+    let request = CreateTopicsRequest {
+        topics: vec![CreatableTopic {
+            name: Arc::clone(name),
+            num_partitions: 1,
+            replication_factor: 1,
+            configs: Vec::new(),
+        }],
+        timeout_ms: CREATE_TIMEOUT_MS,
+        validate_only: true,
+    };
+    let asked = async {
+        let answer = cluster.call_controller(&request).await?;
+        Ok::<_, ClientError>(answer.topics.into_iter().next())
+    };
+    match within(step, asked).await {
+        Ok(Some(result)) if result.error_code.is_ok() => scope.ok(
+            "create",
+            &**name,
+            format!("may be created, as {} others", missing.len() - 1),
+        ),
+        Ok(Some(result)) => {
+            let code = result.error_code;
+            let detail = result
+                .error_message
+                .map(|text| format!(": {text}"))
+                .unwrap_or_default();
+            let words = format!("may not be created: {code}{detail}");
+            // What is asked for here is the smallest topic; a policy may want more, and `plan` asks for the real one.
+            let check =
+                if code == ErrorCode::POLICY_VIOLATION || code == ErrorCode::INVALID_REPLICATION_FACTOR {
+                    scope.warning("create", &**name, words)
+                } else {
+                    scope.failed("create", &**name, words)
+                };
+            match advice::refused(Some(code), "Create", &format!("topic {name} (or on the cluster)")) {
+                Some(advice) => check.advise(advice),
+                None => check,
+            }
+        }
+        Ok(None) => scope.failed("create", &**name, "the controller's answer names no topic"),
+        Err(reason) => scope.failed("create", &**name, reason),
+    }
+}
+
+async fn producer_id(scope: &Scope, flow: &FlowConfig, cluster: &Cluster, step: Duration) -> Check {
+    if !flow.produce.idempotent {
+        return scope.skipped("producer-id", "", "enable.idempotence is false");
+    }
+    match tokio::time::timeout(step, admin::init_producer_id(cluster)).await {
+        Ok(Ok(_)) => scope.ok("producer-id", "", "an idempotent producer is admitted"),
+        Ok(Err(error)) => {
+            let check = scope.failed("producer-id", "", error.to_string());
+            match advice::refused(error.code(), "IdempotentWrite (before Kafka 2.8)", "the cluster") {
+                Some(advice) => check.advise(advice),
+                None => check,
+            }
+        }
+        Err(_elapsed) => scope.failed("producer-id", "", format!("no answer within {step:?}")),
+    }
+}

@@ -1,0 +1,63 @@
+//! Connections that give up soon: a look ahead waits for seconds, where a mirror waits for as long as it takes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kafka_client::{ClientError, Cluster, ClusterSettings, ConnectionSettings};
+use kafka_wire::api::metadata::MetadataResponse;
+use mirror_config::{ClusterConfig, HostPort};
+use tokio::time::timeout;
+
+/// How long one step (a look-up, a connection, an answer) may take at most.
+const STEP_MAX: Duration = Duration::from_secs(5);
+
+/// Steps that may have to follow each other in a run.
+const STEPS: u32 = 12;
+
+/// A cluster that answers, and what it said of itself and all its topics.
+#[derive(Debug, Clone)]
+pub(crate) struct Reached {
+    pub(crate) cluster: Arc<Cluster>,
+    pub(crate) metadata: Arc<MetadataResponse>,
+}
+
+/// The time of one step in a run that may take `limit`.
+pub(crate) fn step(limit: Duration) -> Duration {
+    (limit / STEPS).min(STEP_MAX)
+}
+
+/// Connects by one of `bootstrap` and asks for all topics.
+pub(crate) async fn connect(
+    config: &ClusterConfig,
+    bootstrap: &[HostPort],
+    step: Duration,
+) -> Result<Reached, ClientError> {
+    let settings = ClusterSettings {
+        alias: config.alias.clone(),
+        bootstrap: bootstrap.iter().map(ToString::to_string).collect(),
+        connection: ConnectionSettings {
+            client_id: config.client_id.as_str().into(),
+            connect_timeout: config.connect_timeout.min(step),
+            request_timeout: config.request_timeout.min(step),
+            response_bytes_max: config.response_bytes_max,
+        },
+    };
+    let cluster = Cluster::connect(settings).await?;
+    let metadata = cluster.metadata(None).await?;
+    Ok(Reached {
+        cluster: Arc::new(cluster),
+        metadata: Arc::new(metadata),
+    })
+}
+
+/// Waits for work no longer than `limit`, and says so where that was not enough.
+pub(crate) async fn within<T>(
+    limit: Duration,
+    work: impl Future<Output = Result<T, ClientError>>,
+) -> Result<T, String> {
+    match timeout(limit, work).await {
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(_elapsed) => Err(format!("no answer within {limit:?}")),
+    }
+}
