@@ -4,7 +4,7 @@
 //! ```text
 //!   6  heliostat
 //!   5  mirror-runtime   mirror-preflight
-//!   4  mirror-config
+//!   4  mirror-config   mirror-positions
 //!   3  kafka-client
 //!   2  kafka-client-core   mirror-core   mirror-router      no I/O, no clock,
 //!   1  kafka-record                                         no RNG, no log,
@@ -116,14 +116,26 @@ pub(crate) const LAYERS: &[Layer] = &[
         floor: Floor::Number(2),
         ours: Ours::Only(&["kafka-wire", "kafka-record"]),
         foreign: Foreign::Only {
-            normal: &["bytes", "thiserror", "regex", "fancy-regex"],
-            dev: PURE_DEV,
+            normal: &["bytes", "thiserror", "regex", "fancy-regex", "serde"],
+            dev: &["proptest", "serde_json"],
         },
     },
     Layer {
         name: "kafka-client",
         floor: Floor::Number(3),
         ours: Ours::Only(&["kafka-client-core", "kafka-record", "kafka-wire"]),
+        foreign: Foreign::Except(LIBRARY_BANS),
+    },
+    Layer {
+        name: "mirror-positions",
+        floor: Floor::Number(4),
+        ours: Ours::Only(&[
+            "mirror-core",
+            "kafka-client",
+            "kafka-client-core",
+            "kafka-record",
+            "kafka-wire",
+        ]),
         foreign: Foreign::Except(LIBRARY_BANS),
     },
     Layer {
@@ -144,6 +156,7 @@ pub(crate) const LAYERS: &[Layer] = &[
         floor: Floor::Number(5),
         ours: Ours::Only(&[
             "mirror-config",
+            "mirror-positions",
             "mirror-core",
             "mirror-router",
             "kafka-client",
