@@ -89,7 +89,7 @@ impl<'a> Fields<'a> {
     }
 
     /// A number that is at least `min`.
-    pub(super) fn number<N: FromStr + PartialOrd>(
+    pub(super) fn number<N: FromStr + PartialOrd + Copy>(
         &self,
         field: &'static str,
         min: N,
@@ -99,7 +99,7 @@ impl<'a> Fields<'a> {
     }
 
     /// A number that is at least `min` if it is there.
-    pub(super) fn optional_number<N: FromStr + PartialOrd>(
+    pub(super) fn optional_number<N: FromStr + PartialOrd + Copy>(
         &self,
         field: &'static str,
         min: N,
