@@ -124,6 +124,16 @@ pub enum PlanRefusal {
         /// Live brokers, or the topic's replication factor.
         replicas: i16,
     },
+    /// More replicas are configured than the target has brokers.
+    #[error(
+        "a replication factor of {configured} is configured, and the target has {brokers} brokers; lower it"
+    )]
+    TooManyReplicas {
+        /// The number that is configured.
+        configured: i16,
+        /// The target's live brokers.
+        brokers: usize,
+    },
     /// No broker, or a number of partitions that makes no sense.
     #[error("{what} is {count}")]
     NotPositive {
@@ -153,6 +163,44 @@ impl TopicPlan {
             target_partitions: 0,
             findings: Vec::new(),
         })
+    }
+
+    /// The same plan, a topic that is to be created having `configured` replicas in the place of the source's number.
+    /// What was asked for by name is never silently made less: it is refused where the target cannot give it.
+    #[must_use]
+    pub fn with_replication_factor(
+        mut self,
+        configured: i16,
+        source: &SourceTopic<'_>,
+        cluster: &TargetCluster<'_>,
+    ) -> Self {
+        let TopicAction::Create(topic) = &mut self.action else {
+            return self;
+        };
+        let needed = cluster.min_insync_replicas.unwrap_or(1).max(1);
+        let refusal = if usize::try_from(configured).is_ok_and(|replicas| replicas > cluster.brokers) {
+            PlanRefusal::TooManyReplicas {
+                configured,
+                brokers: cluster.brokers,
+            }
+        } else if configured < needed {
+            PlanRefusal::TooFewReplicas {
+                min_insync_replicas: needed,
+                replicas: configured,
+            }
+        } else {
+            topic.replication_factor = configured;
+            let about_replicas =
+                |finding: &Finding| matches!(finding, Finding::FewerReplicas { .. } | Finding::SingleReplica);
+            self.findings.retain(|finding| !about_replicas(finding));
+            finding::compare_replicas(source, configured, &mut self.findings);
+            return self;
+        };
+        Self {
+            action: TopicAction::Halt(refusal),
+            target_partitions: 0,
+            findings: Vec::new(),
+        }
     }
 }
 

@@ -91,6 +91,25 @@ pub enum Finding {
 // === impl Finding ===
 
 impl Finding {
+    /// What kind of difference it is, in one word for programs. These words stay.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::ShorterRetention { .. } => "shorter-retention",
+            Self::RecordsTooOld { .. } => "records-too-old",
+            Self::CompactedHereOnly => "compacted-here-only",
+            Self::DeletedHereOnly => "deleted-here-only",
+            Self::CompactsEarlier { .. } => "compacts-earlier",
+            Self::SmallerBatches { .. } => "smaller-batches",
+            Self::TimestampsReplaced => "timestamps-replaced",
+            Self::TimestampLimit { .. } => "timestamp-limit",
+            Self::FewerReplicas { .. } => "fewer-replicas",
+            Self::SingleReplica => "single-replica",
+            Self::CountPinned { .. } => "count-pinned",
+            Self::SourceSettingUnknown { .. } => "source-setting-unknown",
+            Self::TargetSettingUnknown { .. } => "target-setting-unknown",
+        }
+    }
+
     /// May records that the source keeps be missing on the target because of this?
     pub fn loses_records(&self) -> bool {
         match self {

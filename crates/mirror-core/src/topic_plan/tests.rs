@@ -386,3 +386,33 @@ fn a_topic_that_no_write_can_reach_halts() {
         TopicAction::Halt(PlanRefusal::NotPositive { count: 0, .. })
     ));
 }
+
+#[test]
+fn a_configured_replication_factor_is_taken_or_refused() {
+    let stock = stock();
+    let source = source(&stock);
+    let planned = |configured| {
+        let cluster = TargetCluster {
+            min_insync_replicas: Some(2),
+            ..CLUSTER
+        };
+        TopicPlan::new(&source, None, &cluster, PartitionRule::Preserve)
+            .with_replication_factor(configured, &source, &cluster)
+    };
+    let two = planned(2);
+    assert!(matches!(&two.action, TopicAction::Create(topic) if topic.replication_factor == 2));
+    assert_eq!(two.findings, [Finding::FewerReplicas { source: 3, target: 2 }]);
+    let many = PlanRefusal::TooManyReplicas {
+        configured: 4,
+        brokers: 3,
+    };
+    assert_eq!(planned(4).action, TopicAction::Halt(many));
+    let few = PlanRefusal::TooFewReplicas {
+        min_insync_replicas: 2,
+        replicas: 1,
+    };
+    assert_eq!(planned(1).action, TopicAction::Halt(few));
+    let existing = existing(&source, &stock, 8, PartitionRule::Preserve);
+    let unchanged = existing.clone().with_replication_factor(9, &source, &CLUSTER);
+    assert_eq!(unchanged, existing, "a topic that exists keeps its replicas");
+}
