@@ -149,13 +149,23 @@ impl Cluster {
 
     /// Opens a connection of the caller's own to one broker, for fetching or producing.
     pub async fn open(&self, node: NodeId) -> Result<Connection, ClientError> {
+        self.open_as(node, Arc::clone(&self.settings.connection.client_id))
+            .await
+    }
+
+    /// Opens a connection of the caller's own under another client id.
+    pub async fn open_as(&self, node: NodeId, client_id: Arc<str>) -> Result<Connection, ClientError> {
         let address = self
             .known()
             .addresses
             .get(&node)
             .cloned()
             .ok_or_else(|| self.no_broker(node))?;
-        Connection::open(&address, &self.settings.connection).await
+        let settings = ConnectionSettings {
+            client_id,
+            ..self.settings.connection.clone()
+        };
+        Connection::open(&address, &settings).await
     }
 
     async fn ask_bootstrap(&self, request: &MetadataRequest) -> Result<MetadataResponse, ClientError> {

@@ -4,16 +4,18 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use kafka_client_core::retry::{CoordinatorDisposition, classify_coordinator};
-use kafka_wire::api::describe_groups::{DescribeGroupsRequest, DescribedGroupMember};
+use kafka_wire::api::describe_groups::{DescribeGroupsRequest, DescribedGroup, DescribedGroupMember};
 use kafka_wire::api::find_coordinator::{FindCoordinatorRequest, GROUP};
+use kafka_wire::api::leave_group::{LeaveGroupRequest, SEVERAL_MEMBERS_SINCE};
 use kafka_wire::api::offset_commit::{OffsetCommitPartition, OffsetCommitRequest, OffsetCommitTopic};
 use kafka_wire::api::offset_fetch::OffsetFetchRequest;
 use kafka_wire::error_code::ErrorCode;
 use kafka_wire::ids::{NodeId, TopicPartition};
 use kafka_wire::request::Request;
-use tokio::time::{Duration, Instant, sleep};
+use tokio::time::{Duration, Instant, sleep, timeout_at};
 
 use crate::cluster::Cluster;
+use crate::connection::Connection;
 use crate::error::ClientError;
 
 /// One committed offset.
@@ -59,6 +61,15 @@ impl GroupClient {
 
     /// The live members of the group; empty if it does not exist.
     pub async fn members(&self) -> Result<Vec<DescribedGroupMember>, ClientError> {
+        Ok(self
+            .describe()
+            .await?
+            .map(|group| group.members)
+            .unwrap_or_default())
+    }
+
+    /// State, protocol and members of the group.
+    pub async fn describe(&self) -> Result<Option<DescribedGroup>, ClientError> {
         let request = DescribeGroupsRequest {
             groups: vec![self.group_id.clone()],
         };
@@ -70,12 +81,53 @@ impl GroupClient {
                     .map_or(ErrorCode::NONE, |group| group.error_code)
             })
             .await?;
-        Ok(answer
-            .groups
-            .into_iter()
-            .next()
-            .map(|group| group.members)
-            .unwrap_or_default())
+        Ok(answer.groups.into_iter().next())
+    }
+
+    /// Takes members out of the group within `time_max`. Those that the coordinator does not know have left already.
+    pub async fn leave(&self, member_ids: &[String], time_max: Duration) -> Result<(), ClientError> {
+        let give_up = Instant::now() + time_max;
+        let each = match self.leave_version(give_up).await? {
+            version if version >= SEVERAL_MEMBERS_SINCE => member_ids.len(),
+            _ => 1,
+        };
+        for together in member_ids.chunks(each.max(1)) {
+            let request = LeaveGroupRequest {
+                group_id: self.group_id.clone(),
+                member_ids: together.to_vec(),
+                reason: Some("the process ends or has ended".to_owned()),
+            };
+            let leaving = self.ask(&request, |answer| {
+                let mut codes = answer.members.iter().map(|member| member.error_code);
+                let matters = |code: &ErrorCode| code.is_error() && *code != ErrorCode::UNKNOWN_MEMBER_ID;
+                Some(answer.error_code)
+                    .filter(matters)
+                    .or_else(|| codes.find(matters))
+                    .unwrap_or(ErrorCode::NONE)
+            });
+            match timeout_at(give_up, leaving).await {
+                Ok(left) => left.map(drop)?,
+                Err(_elapsed) => {
+                    return Err(self.answered::<LeaveGroupRequest>(ErrorCode::REQUEST_TIMED_OUT, None));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The version in which the coordinator is told of those who leave.
+    async fn leave_version(&self, give_up: Instant) -> Result<i16, ClientError> {
+        let mut failure = self.answered::<LeaveGroupRequest>(ErrorCode::REQUEST_TIMED_OUT, None);
+        while Instant::now() < give_up {
+            match timeout_at(give_up, self.connection()).await {
+                Ok(Ok(connection)) => return connection.version_of::<LeaveGroupRequest>(),
+                Ok(Err(error)) => failure = error,
+                Err(_elapsed) => break,
+            }
+            self.forget();
+            sleep(COORDINATOR_PAUSE).await;
+        }
+        Err(failure)
     }
 
     /// Every offset the group has committed.
@@ -107,14 +159,17 @@ impl GroupClient {
         Ok(committed)
     }
 
-    /// Commits offsets from outside of any generation, as Java's `assign()` users do.
+    /// Commits offsets as the member with this id in this generation, or, without one, from outside of any generation, as
+    /// Java's `assign()` users do.
     ///
     /// # Errors
-    /// [`ErrorCode::UNKNOWN_MEMBER_ID`] or another group error means that the group has members now. Offsets of
+    /// [`ErrorCode::UNKNOWN_MEMBER_ID`], [`ErrorCode::ILLEGAL_GENERATION`] or another group error: the partitions are not
+    /// this member's any more, or the group has members and we are none. Offsets of
     /// partitions that the broker refused one by one are named in the returned list.
     pub async fn commit(
         &self,
         offsets: &BTreeMap<TopicPartition, CommittedOffset>,
+        member: Option<(&str, i32)>,
     ) -> Result<Vec<(TopicPartition, ErrorCode)>, ClientError> {
         let mut topics: Vec<OffsetCommitTopic> = Vec::new();
         for (tp, committed) in offsets {
@@ -132,10 +187,11 @@ impl GroupClient {
                 }),
             }
         }
+        let (member_id, generation_id) = member.unwrap_or(("", -1));
         let request = OffsetCommitRequest {
             group_id: self.group_id.clone(),
-            generation_id: -1,
-            member_id: String::new(),
+            generation_id,
+            member_id: member_id.to_owned(),
             topics,
         };
         let answer = self
@@ -202,27 +258,20 @@ impl GroupClient {
     }
 
     async fn try_ask<R: Request>(&self, request: &R) -> Result<R::Response, ClientError> {
-        let known = *self.coordinator.lock().unwrap_or_else(PoisonError::into_inner);
-        let node = match known {
-            Some(node) => node,
-            None => self.find().await?,
-        };
-        self.cluster.call(node, request).await
+        self.connection().await?.call(request).await
     }
 
-    async fn find(&self) -> Result<NodeId, ClientError> {
-        let answer = self
-            .cluster
-            .call_any(&FindCoordinatorRequest {
-                key: self.group_id.clone(),
-                key_type: GROUP,
-            })
-            .await?;
-        if !answer.error_code.is_ok() {
-            return Err(self.answered::<FindCoordinatorRequest>(answer.error_code, answer.error_message));
-        }
-        *self.coordinator.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer.node_id);
-        Ok(answer.node_id)
+    /// The shared connection to the coordinator, which is found first if necessary.
+    async fn connection(&self) -> Result<Arc<Connection>, ClientError> {
+        let known = *self.coordinator.lock().unwrap_or_else(PoisonError::into_inner);
+        let node = if let Some(node) = known {
+            node
+        } else {
+            let node = find_coordinator(&self.cluster, &self.group_id).await?;
+            *self.coordinator.lock().unwrap_or_else(PoisonError::into_inner) = Some(node);
+            node
+        };
+        self.cluster.connection(node).await
     }
 
     fn forget(&self) {
@@ -230,16 +279,49 @@ impl GroupClient {
     }
 
     fn answered<R: Request>(&self, code: ErrorCode, message: Option<String>) -> ClientError {
-        ClientError::Answered {
-            address: format!(
-                "group \"{}\" on cluster \"{}\"",
-                self.group_id,
-                self.cluster.alias()
-            ),
-            api: R::API,
-            code,
-            message,
+        answered::<R>(&self.cluster, &self.group_id, code, message)
+    }
+}
+
+/// Asks any broker who coordinates a group. A broker that the cluster's metadata does not name yet is looked up.
+pub(crate) async fn find_coordinator(cluster: &Cluster, group_id: &str) -> Result<NodeId, ClientError> {
+    let request = FindCoordinatorRequest {
+        key: group_id.to_owned(),
+        key_type: GROUP,
+    };
+    let answer = match cluster.call_any(&request).await {
+        Ok(answer) => answer,
+        Err(error) => {
+            // Nobody we know answers: the bootstrap list behind the metadata may lead to somebody who does.
+            cluster.metadata(Some(Vec::new())).await?;
+            return Err(error);
         }
+    };
+    if !answer.error_code.is_ok() {
+        return Err(answered::<FindCoordinatorRequest>(
+            cluster,
+            group_id,
+            answer.error_code,
+            answer.error_message,
+        ));
+    }
+    if !cluster.brokers().contains(&answer.node_id) {
+        cluster.metadata(Some(Vec::new())).await?;
+    }
+    Ok(answer.node_id)
+}
+
+fn answered<R: Request>(
+    cluster: &Cluster,
+    group_id: &str,
+    code: ErrorCode,
+    message: Option<String>,
+) -> ClientError {
+    ClientError::Answered {
+        address: format!("group \"{group_id}\" on cluster \"{}\"", cluster.alias()),
+        api: R::API,
+        code,
+        message,
     }
 }
 

@@ -1,0 +1,74 @@
+//! Whether what was assigned is still ours, as a number that any task may look at.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::time::Instant;
+
+/// Says whether the group can have given our partitions to others.
+///
+/// Valid from `Assigned` on until the last answered heartbeat of *some* member was sent the session time-out ago, and never
+/// beyond the deadline of a revocation, the release, or the loss. A process that was stopped and wakes up sees it invalid
+/// before anything else has run.
+#[derive(Debug, Clone)]
+pub struct Lease(Arc<Until>);
+
+#[derive(Debug)]
+struct Until {
+    base: Instant,
+    /// Nanoseconds after `base`; 0 while nothing is ours.
+    nanos: AtomicU64,
+}
+
+// === impl Lease ===
+
+impl Lease {
+    pub(super) fn new() -> Self {
+        Self(Arc::new(Until {
+            base: Instant::now(),
+            nanos: AtomicU64::new(0),
+        }))
+    }
+
+    /// Is everything that was assigned ours at this moment? Lock-free.
+    pub fn is_valid(&self) -> bool {
+        self.is_valid_at(Instant::now())
+    }
+
+    fn is_valid_at(&self, now: Instant) -> bool {
+        nanos(now.saturating_duration_since(self.0.base)) < self.0.nanos.load(Ordering::Acquire)
+    }
+
+    pub(super) fn extend(&self, until: std::time::Instant) {
+        let length = Instant::from_std(until).saturating_duration_since(self.0.base);
+        self.0.nanos.store(nanos(length), Ordering::Release);
+    }
+
+    pub(super) fn end(&self) {
+        self.0.nanos.store(0, Ordering::Release);
+    }
+}
+
+fn nanos(duration: std::time::Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn ends_by_itself_and_by_being_told() {
+        let lease = Lease::new();
+        let start = lease.0.base;
+        assert!(!lease.is_valid_at(start), "nothing was assigned yet");
+        let until = start + Duration::from_secs(10);
+        lease.extend(until.into_std());
+        let other = lease.clone();
+        assert!(other.is_valid_at(until - Duration::from_nanos(1)));
+        assert!(!other.is_valid_at(until));
+        lease.end();
+        assert!(!other.is_valid_at(start));
+    }
+}
