@@ -11,6 +11,7 @@
 //! How the arguments are written on a command line stands in [`written`], what a request may do to a halted partition
 //! in [`judge`].
 
+pub mod judge;
 pub mod written;
 
 use kafka_wire::TopicPartition;

@@ -3,9 +3,14 @@
 //! A halted partition neither fetches nor commits; the others go on. Nothing was lost at that moment: the position in
 //! front of the range named here is the last one committed.
 
+mod advice;
+
 use std::fmt;
 
 use kafka_wire::{TopicId, TopicPartition};
+
+use crate::offset_range::OffsetRange;
+use crate::status::HaltStatus;
 
 /// One source partition and the reason it stands still.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,12 +30,12 @@ pub enum Side {
     Target,
 }
 
-/// What stops a partition. Ranges of offsets are half-open, `[from, to)`, and count on the source.
+/// What stops a partition. Ranges of offsets are half-open, `[from, to)`, and count on the source unless said otherwise.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum HaltReason {
     /// The source deleted records before they were mirrored.
-    #[error("the source deleted {} before that was mirrored", OffsetRange::new(*.from, *.to))]
+    #[error("the source deleted {} before that was mirrored", InWords::new(*.from, *.to))]
     RetentionLoss {
         /// Our position.
         from: i64,
@@ -52,7 +57,7 @@ pub enum HaltReason {
     /// The source's log was cut back and went on differently (an unclean leader election).
     #[error(
         "the source's log was truncated: {}, mirrored up to leader epoch {leader_epoch}, no longer stand there",
-        OffsetRange::new(*.from, *.to)
+        InWords::new(*.from, *.to)
     )]
     Diverged {
         /// The first offset at which the logs differ.
@@ -105,7 +110,7 @@ pub enum HaltReason {
     /// The target refused a batch for good.
     #[error(
         "the target refused {} for {target}: {error}{}",
-        OffsetRange::new(*.first, .last.saturating_add(1)),
+        InWords::new(*.first, .last.saturating_add(1)),
         InParentheses(.detail.as_deref())
     )]
     Refused {
@@ -136,6 +141,21 @@ pub enum HaltReason {
         /// Why, as told by the topic plan or the broker.
         detail: String,
     },
+    /// The last mirrored batch does not stand where it stood: the log is another one, or lost its end.
+    #[error(
+        "the {side}'s log is not the one that was mirrored, {} cannot be found there: {detail}",
+        InWords::new(*.from, *.to)
+    )]
+    AnchorMismatch {
+        /// The side on which the batch was looked for; the offsets count there.
+        side: Side,
+        /// First offset that is missing or differs; below it the log may differ, too.
+        from: i64,
+        /// Behind the last mirrored batch.
+        to: i64,
+        /// What was expected and what is there.
+        detail: String,
+    },
     /// Anything else a broker answered that we do not understand.
     #[error("the {side} cluster answered at offset {position} what we do not understand: {detail}")]
     Unexpected {
@@ -155,6 +175,18 @@ impl Halt {
     pub fn new(tp: TopicPartition, reason: HaltReason) -> Self {
         Self { tp, reason }
     }
+
+    /// The same as plain data; `since_ms` is when it happened, in milliseconds since 1970 UTC.
+    pub fn status(&self, since_ms: u64) -> HaltStatus {
+        HaltStatus {
+            reason: self.reason.name().to_owned(),
+            text: self.reason.to_string(),
+            from: self.reason.first_offset(),
+            to: self.reason.range().map(OffsetRange::to),
+            advice: self.reason.advice(&self.tp),
+            since_ms,
+        }
+    }
 }
 
 impl fmt::Display for Halt {
@@ -165,7 +197,7 @@ impl fmt::Display for Halt {
             self.tp.partition,
             self.tp.topic,
             self.reason,
-            self.reason.advice()
+            self.reason.advice(&self.tp)
         )
     }
 }
@@ -198,49 +230,52 @@ impl HaltReason {
             Self::Refused { .. } => "refused",
             Self::Unauthorized { .. } => "unauthorized",
             Self::TargetTopic { .. } => "target_topic",
+            Self::AnchorMismatch { .. } => "anchor_mismatch",
             Self::Unexpected { .. } => "unexpected",
         }
     }
 
-    /// What the operator can do.
-    pub fn advice(&self) -> &'static str {
+    /// The first source offset concerned; `None` where the reason is not about one.
+    pub fn first_offset(&self) -> Option<i64> {
         match self {
-            Self::RetentionLoss { .. } => {
-                "These records cannot be mirrored any more. Lengthen the source's retention, then accept the loss by setting the position to the end of the range"
+            Self::RetentionLoss { from, .. } | Self::Diverged { from, .. } => Some(*from),
+            Self::TopicRecreated { position, .. } | Self::Unexpected { position, .. } => Some(*position),
+            Self::Corrupt { offset, .. }
+            | Self::UnsupportedFormat { offset, .. }
+            | Self::DecompressedTooLarge { offset, .. }
+            | Self::RecordTooLarge { offset, .. } => Some(*offset),
+            Self::Refused { first, .. } => Some(*first),
+            // Its offsets may be the target's; where that leads on the source nobody knows.
+            Self::AnchorMismatch { .. }
+            | Self::PositionMissing { .. }
+            | Self::Unauthorized { .. }
+            | Self::TargetTopic { .. } => None,
+        }
+    }
+
+    /// The source offsets concerned; `None` where the reason is about none, or nobody knows where they end.
+    pub fn range(&self) -> Option<OffsetRange> {
+        match self {
+            Self::RetentionLoss { from, to } | Self::Diverged { from, to, .. } => {
+                OffsetRange::new(*from, *to)
             }
-            Self::TopicRecreated { .. } => {
-                "The target holds records of the old topic. Delete the target topic or mirror to another name, then start from the beginning of the new one"
-            }
-            Self::Diverged { .. } => {
-                "The target holds records in this range that the source no longer has. Decide whether they may stay, then set the position to the start of the range"
-            }
-            Self::PositionMissing { .. } => {
-                "Positions expire on brokers older than 2.1. Find the last mirrored record on the target and set the position behind it, or set it to the beginning and accept duplicates"
-            }
-            Self::Corrupt { .. } => {
-                "Check the source broker's disk and its replicas. If the batch is lost, set the position behind it"
-            }
-            Self::UnsupportedFormat { .. } => {
-                "Convert the topic on the source (copy it with a current producer), or leave it out of the flow"
-            }
-            Self::DecompressedTooLarge { .. } => {
-                "If the batch is legitimate, raise the limit of decompressed bytes per batch; memory use grows with it"
-            }
-            Self::RecordTooLarge { .. } => {
-                "Raise max.message.bytes of the target topic, or skip this record by setting the position behind it"
-            }
-            Self::Refused { .. } => {
-                "Change the target topic so that it accepts these records, or skip them by setting the position behind the range"
-            }
-            Self::Unauthorized { .. } => "Grant the missing right, then resume",
-            Self::TargetTopic { .. } => "Create or change the target topic, then resume",
-            Self::Unexpected { .. } => "Resume to try again; report this if it comes back",
+            Self::RecordTooLarge { offset, .. } => OffsetRange::new(*offset, offset.saturating_add(1)),
+            Self::Refused { first, last, .. } => OffsetRange::new(*first, last.saturating_add(1)),
+            Self::TopicRecreated { .. }
+            | Self::PositionMissing { .. }
+            | Self::Corrupt { .. }
+            | Self::UnsupportedFormat { .. }
+            | Self::DecompressedTooLarge { .. }
+            | Self::Unauthorized { .. }
+            | Self::TargetTopic { .. }
+            | Self::AnchorMismatch { .. }
+            | Self::Unexpected { .. } => None,
         }
     }
 }
 
-/// `[from, to)` in words.
-struct OffsetRange {
+/// `[from, to)` in words, also where nothing is between the two.
+struct InWords {
     from: i64,
     to: i64,
 }
@@ -248,15 +283,15 @@ struct OffsetRange {
 /// Further words of a broker, if it had any.
 struct InParentheses<'a>(Option<&'a str>);
 
-// === impl OffsetRange ===
+// === impl InWords ===
 
-impl OffsetRange {
+impl InWords {
     fn new(from: i64, to: i64) -> Self {
         Self { from, to }
     }
 }
 
-impl fmt::Display for OffsetRange {
+impl fmt::Display for InWords {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { from, to } = *self;
         let last = to.saturating_sub(1);
@@ -293,8 +328,8 @@ mod tests {
         assert_eq!(
             text,
             "partition 3 of topic orders is halted: the source deleted the records at offsets 100 to 249 before that was \
-             mirrored. These records cannot be mirrored any more. Lengthen the source's retention, then accept the loss by \
-             setting the position to the end of the range"
+             mirrored. These records cannot be mirrored any more. Lengthen the source's retention, then accept the loss: \
+             heliostat resume orders:3 --from earliest --accept-loss 100..250"
         );
         let text = halt(HaltReason::Refused {
             first: 7,
@@ -339,6 +374,12 @@ mod tests {
                 size: 11,
                 limit: 10,
             },
+            HaltReason::AnchorMismatch {
+                side: Side::Target,
+                from: 4711,
+                to: 4800,
+                detail: "the log ends at offset 4711".to_owned(),
+            },
             HaltReason::Unexpected {
                 side: Side::Source,
                 position: 4711,
@@ -349,5 +390,30 @@ mod tests {
             let name = reason.name();
             assert!(halt(reason).contains("4711"), "{name}");
         }
+    }
+
+    #[test]
+    fn a_halt_as_data() {
+        let halt = Halt::new(
+            TopicPartition::new("orders", 3),
+            HaltReason::RecordTooLarge {
+                offset: 7,
+                size: 11,
+                limit: 10,
+            },
+        );
+        assert_eq!(
+            halt.status(1000),
+            HaltStatus {
+                reason: "record_too_large".to_owned(),
+                text: "the record at offset 7 needs a batch of 11 bytes, the target topic accepts 10".to_owned(),
+                from: Some(7),
+                to: Some(8),
+                advice: "Raise max.message.bytes of the target topic, then: heliostat resume orders:3 --from position. \
+                         Or leave this record out: heliostat skip orders:3@7"
+                    .to_owned(),
+                since_ms: 1000,
+            }
+        );
     }
 }

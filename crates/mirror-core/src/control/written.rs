@@ -8,6 +8,7 @@ use std::str::FromStr;
 use kafka_wire::TopicPartition;
 
 use super::ResumeFrom;
+use crate::offset_range::OffsetRange;
 use crate::timestamp::{InvalidTimestamp, Timestamp};
 
 /// An argument that is not written as expected.
@@ -30,6 +31,19 @@ pub struct WrittenRecord {
     pub tp: TopicPartition,
     /// At which offset, at least 0.
     pub offset: i64,
+}
+
+/// A whole `heliostat resume` command, as advice and refusals show it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResumeCommand {
+    /// The source partition.
+    pub tp: TopicPartition,
+    /// Where it goes on.
+    pub from: ResumeFrom,
+    /// What is lost by that.
+    pub accept_loss: Option<OffsetRange>,
+    /// The flow, where it must be named.
+    pub flow: Option<String>,
 }
 
 // === impl WrittenPartition ===
@@ -74,6 +88,45 @@ impl FromStr for WrittenRecord {
             what: "record",
             expected: "TOPIC:PARTITION@OFFSET, as orders:3@4711,",
         })
+    }
+}
+
+// === impl ResumeCommand ===
+
+impl fmt::Display for ResumeCommand {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            tp,
+            from,
+            accept_loss,
+            flow,
+        } = self;
+        write!(
+            f,
+            "heliostat resume {} --from {from}",
+            WrittenPartition(tp.clone())
+        )?;
+        if let Some(lost) = accept_loss {
+            write!(f, " --accept-loss {lost}")?;
+        }
+        match flow {
+            Some(flow) => write!(f, " --flow {}", InShell(flow)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A word as a shell reads it back.
+struct InShell<'a>(&'a str);
+
+impl fmt::Display for InShell<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-:/@".contains(&byte);
+        if !self.0.is_empty() && self.0.bytes().all(is_plain) {
+            f.write_str(self.0)
+        } else {
+            write!(f, "'{}'", self.0.replace('\'', r"'\''"))
+        }
     }
 }
 
@@ -187,6 +240,23 @@ mod tests {
             let error = written.parse::<WrittenRecord>().unwrap_err();
             assert!(error.to_string().starts_with(written), "{error}");
         }
+    }
+
+    #[test]
+    fn a_command_can_be_typed_as_it_is_shown() {
+        let mut command = ResumeCommand {
+            tp: TopicPartition::new("orders", 3),
+            from: ResumeFrom::Earliest,
+            accept_loss: None,
+            flow: None,
+        };
+        assert_eq!(command.to_string(), "heliostat resume orders:3 --from earliest");
+        command.accept_loss = OffsetRange::new(100, 250);
+        command.flow = Some("it's mine".to_owned());
+        assert_eq!(
+            command.to_string(),
+            r"heliostat resume orders:3 --from earliest --accept-loss 100..250 --flow 'it'\''s mine'"
+        );
     }
 
     #[test]

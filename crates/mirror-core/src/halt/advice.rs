@@ -1,0 +1,80 @@
+//! What an operator can do about a halt, with the commands to type.
+
+use kafka_wire::TopicPartition;
+
+use super::HaltReason;
+use crate::control::ResumeFrom;
+use crate::control::written::{ResumeCommand, WrittenPartition};
+use crate::offset_range::OffsetRange;
+
+impl HaltReason {
+    /// What the operator can do about `tp`. No full stop at the end: that is where a command stands.
+    pub fn advice(&self, tp: &TopicPartition) -> String {
+        let resume = |from, accept_loss| ResumeCommand {
+            tp: tp.clone(),
+            from,
+            accept_loss,
+            flow: None,
+        };
+        let again = resume(ResumeFrom::Position, None);
+        let from_start = resume(ResumeFrom::Earliest, None);
+        let name = WrittenPartition(tp.clone());
+        match self {
+            Self::RetentionLoss { from, to } => format!(
+                "These records cannot be mirrored any more. Lengthen the source's retention, then accept the loss: {}",
+                resume(ResumeFrom::Earliest, OffsetRange::new(*from, *to))
+            ),
+            Self::TopicRecreated { .. } => format!(
+                "The target holds records of the old topic. Delete the target topic or mirror to another name, then \
+                 mirror the new one from its start: {from_start}"
+            ),
+            Self::Diverged { from, .. } => format!(
+                "The target holds records in this range that the source no longer has. Decide whether they may stay, \
+                 then mirror what the source has there now: {}",
+                resume(ResumeFrom::Offset(*from), None)
+            ),
+            Self::PositionMissing { .. } => format!(
+                "Positions expire on brokers older than 2.1. Find the last mirrored record on the target and go on \
+                 behind it: heliostat resume {name} --from OFFSET (the answer shows what to confirm). Or mirror all \
+                 again and accept duplicates: {from_start}"
+            ),
+            Self::Corrupt { offset, .. } => format!(
+                "Check the source broker's disk and its replicas, then try again: {again}. If the batch is lost, {}",
+                behind_batch(&name, *offset)
+            ),
+            Self::UnsupportedFormat { offset, .. } => format!(
+                "Convert the topic on the source (copy it with a current producer), or leave it out of the flow. To \
+                 lose the batch, {}",
+                behind_batch(&name, *offset)
+            ),
+            Self::DecompressedTooLarge { offset, .. } => format!(
+                "If the batch is legitimate, raise the limit of decompressed bytes per batch (memory use grows with \
+                 it) and start again. To lose the batch, {}",
+                behind_batch(&name, *offset)
+            ),
+            Self::RecordTooLarge { offset, .. } => format!(
+                "Raise max.message.bytes of the target topic, then: {again}. Or leave this record out: heliostat skip \
+                 {name}@{offset}"
+            ),
+            Self::Refused { first, .. } => format!(
+                "Change the target topic so that it accepts this, then: {again}. Or leave it out: heliostat skip \
+                 {name}@{first}"
+            ),
+            Self::Unauthorized { .. } => format!("Grant the missing right, then: {again}"),
+            Self::TargetTopic { .. } => format!("Create or change the target topic, then: {again}"),
+            Self::AnchorMismatch { .. } => format!(
+                "Something replaced this log or cut it behind the mirror's back (an unclean election, a topic deleted \
+                 and created again). Find the last record that both sides have and go on behind it: heliostat resume \
+                 {name} --from OFFSET (the answer shows what to confirm). Or empty the target topic and mirror all \
+                 again: {from_start}"
+            ),
+            Self::Unexpected { .. } => format!("Try again: {again}. Report this if it comes back"),
+        }
+    }
+}
+
+fn behind_batch(name: &WrittenPartition, offset: i64) -> String {
+    format!(
+        "go on at the first offset behind it: heliostat resume {name} --from NEXT --accept-loss {offset}..NEXT"
+    )
+}
