@@ -245,10 +245,12 @@ pub fn judge_skip(log: &HaltedLog<'_>, offset: i64) -> Result<OffsetRange, Refus
 
 /// The first offset of the source's log that is not on the target, as far as anybody knows.
 fn unmirrored_from(log: &HaltedLog<'_>) -> i64 {
-    match log.reason {
-        HaltReason::Diverged { from, .. } => *from,
-        _ if has_position(log) => log.position,
-        _ => log.log_start,
+    if let HaltReason::Diverged { from, .. } = log.reason {
+        *from
+    } else if has_position(log) {
+        log.position
+    } else {
+        log.log_start
     }
 }
 

@@ -1,3 +1,5 @@
+//! Every reason to halt against every way to go on.
+
 use kafka_wire::TopicId;
 
 use super::*;
@@ -55,6 +57,12 @@ fn reasons() -> Vec<HaltReason> {
             error: text(),
         },
         HaltReason::TargetTopic { detail: text() },
+        HaltReason::AnchorMismatch {
+            side: Side::Target,
+            from: 7,
+            to: 9,
+            detail: text(),
+        },
         HaltReason::Unexpected {
             side: Side::Target,
             position: 100,
@@ -113,7 +121,7 @@ fn arguments(command: &str) -> (ResumeFrom, Option<OffsetRange>) {
 fn not_mirrored_from(reason: &HaltReason) -> i64 {
     match reason.name() {
         "diverged" => 90,
-        "topic_recreated" | "position_missing" => LOG_START,
+        "topic_recreated" | "position_missing" | "anchor_mismatch" => LOG_START,
         _ => POSITION,
     }
 }
@@ -187,7 +195,10 @@ fn to_try_again_needs_a_position_in_this_log() {
     for reason in reasons() {
         let name = reason.name();
         match (judge(&reason, LOG_START, ResumeFrom::Position, None), name) {
-            (Err(Refusal::NoPosition { command }), "topic_recreated" | "position_missing") => {
+            (
+                Err(Refusal::NoPosition { command }),
+                "topic_recreated" | "position_missing" | "anchor_mismatch",
+            ) => {
                 assert_eq!(
                     command.to_string(),
                     format!("heliostat resume orders:3 --from {LOG_START}")
@@ -198,7 +209,7 @@ fn to_try_again_needs_a_position_in_this_log() {
                 assert_eq!(Some(lost), OffsetRange::new(90, 100));
             }
             (Ok(resumption), _) => {
-                assert_eq!((resumption.offset, resumption.lost), (POSITION, None), "{name}")
+                assert_eq!((resumption.offset, resumption.lost), (POSITION, None), "{name}");
             }
             (Err(refusal), _) => panic!("{name}: {refusal}"),
         }
@@ -308,7 +319,7 @@ fn only_the_record_at_fault_can_be_skipped() {
             (
                 Err(Refusal::NoRecordAtFault { .. }),
                 "retention_loss" | "topic_recreated" | "diverged" | "position_missing" | "unauthorized"
-                | "target_topic" | "unexpected",
+                | "target_topic" | "anchor_mismatch" | "unexpected",
             ) => {}
             (answer, _) => panic!("{name}: {answer:?}"),
         }
