@@ -8,6 +8,8 @@
 //! | [`progress`] | up to which source offset does the target hold everything? |
 //! | [`position_metadata`] | what travels beside a committed position? |
 //! | [`position_record`] | which position holds, of all that stand in a topic of positions? |
+//! | [`anchor`] | do a position and the target's log still belong together? |
+//! | [`brake`] | how long to wait before the next bytes may move? |
 //! | [`halt`] | why does this partition stand still, and what should the operator do? |
 //! | [`control`] | what may an operator ask a running process for, and may this partition go on there? |
 //! | [`status`] | how is a process doing? |
@@ -16,6 +18,8 @@
 
 #![forbid(unsafe_code)]
 
+pub mod anchor;
+pub mod brake;
 pub mod budget;
 pub mod control;
 pub mod halt;
