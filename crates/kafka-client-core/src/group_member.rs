@@ -19,6 +19,7 @@
 //! - (C) [`GroupMember::session_until`] counts from when a request was *sent*: the coordinator's clock for this member
 //!   started later than that.
 
+mod answers;
 pub mod joint;
 
 use std::time::{Duration, Instant};
@@ -312,8 +313,3 @@ pub enum Due {
     Now,
     At(Instant),
 }
-
-mod answers;
-
-#[cfg(test)]
-mod tests;

@@ -1,1 +1,0 @@
-//! One member, step by step.
