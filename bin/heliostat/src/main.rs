@@ -7,6 +7,7 @@ mod environment;
 mod logging;
 mod mirror_maker;
 mod names;
+mod process;
 mod report;
 mod supervise;
 

@@ -16,12 +16,14 @@ use crate::error::ClientError;
 const LIST_TIMEOUT_MS: i32 = 15_000;
 
 /// The point of a partition that is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum OffsetPoint {
     /// The log start offset.
     Earliest,
     /// The high watermark, or the last stable offset when committed records only are read.
     Latest,
+    /// The first record with this timestamp or a later one, in milliseconds since the epoch; offset -1 if there is none.
+    Timestamp(i64),
 }
 
 /// One partition's answer.
@@ -49,6 +51,7 @@ pub async fn list_offsets(
             timestamp: match point {
                 OffsetPoint::Earliest => EARLIEST_TIMESTAMP,
                 OffsetPoint::Latest => LATEST_TIMESTAMP,
+                OffsetPoint::Timestamp(timestamp_ms) => timestamp_ms,
             },
         };
         match topics.iter_mut().find(|topic| topic.name == tp.topic) {

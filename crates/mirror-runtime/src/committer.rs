@@ -1,10 +1,10 @@
-//! Publishes positions: what the target acknowledged, at most one interval later, to the group on the source.
+//! Publishes positions: what the target acknowledged, at most one interval later.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use kafka_client::group::{CommittedOffset, GroupClient};
+use kafka_client::group::CommittedOffset;
 use kafka_wire::error_code::ErrorCode;
 use kafka_wire::ids::TopicPartition;
 use mirror_core::position_metadata::PositionMetadata;
@@ -13,50 +13,33 @@ use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use crate::events;
+use crate::ownership::Ownership;
 use crate::partition::SourcePartition;
+use crate::position_store::{PositionStore, PositionToStore};
 use crate::run_error::RunError;
+use crate::shared::FlowShared;
 
-/// The partitions whose positions are published.
-#[derive(Debug, Default)]
-pub(crate) struct Committed {
-    partitions: Mutex<Vec<Arc<SourcePartition>>>,
-}
+/// A failure that goes on is told again after this many ticks, not at each.
+const FAILURES_TOLD_EVERY: u32 = 40;
 
 /// The committing task's state.
 pub(crate) struct Committer {
-    pub(crate) group: Arc<GroupClient>,
-    pub(crate) partitions: Arc<Committed>,
+    pub(crate) shared: Arc<FlowShared>,
+    pub(crate) store: Arc<PositionStore>,
+    pub(crate) ownership: Arc<Ownership>,
     /// A changed position waits no longer than this.
     pub(crate) interval: Duration,
     /// An unchanged position is committed again after this, so that it never expires.
     pub(crate) recommit: Duration,
     pub(crate) published: BTreeMap<TopicPartition, Position>,
-}
-
-// === impl Committed ===
-
-impl Committed {
-    pub(crate) fn add(&self, partition: Arc<SourcePartition>) {
-        self.lock().push(partition);
-    }
-
-    /// Every partition known so far.
-    pub(crate) fn all(&self) -> Vec<Arc<SourcePartition>> {
-        self.lock().clone()
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Arc<SourcePartition>>> {
-        self.partitions.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+    /// Commits that failed, one after the other.
+    pub(crate) failures: u32,
 }
 
 // === impl Committer ===
 
 impl Committer {
     /// Commits until `stop` turns true, then once more, and ends.
-    ///
-    /// # Errors
-    /// [`RunError::GroupInUse`] when the group has members: their generation owns its positions, not we.
     pub(crate) async fn run(mut self, mut stop: watch::Receiver<bool>) -> Result<(), RunError> {
         let mut ticks = interval(self.interval);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -72,80 +55,71 @@ impl Committer {
                 all_due = Instant::now() + self.recommit;
             }
             let committed = self.commit(all).await;
-            if stopping || matches!(committed, Err(RunError::GroupInUse { .. })) {
-                return committed;
+            self.tell(&committed);
+            if stopping {
+                return committed.map(drop);
             }
         }
     }
 
-    async fn commit(&mut self, all: bool) -> Result<(), RunError> {
-        let changed: Vec<(Arc<SourcePartition>, Position)> = self
-            .partitions
-            .all()
-            .into_iter()
-            .map(|partition| {
-                let position = partition.acked();
-                (partition, position)
-            })
-            .filter(|(partition, position)| all || self.published.get(&partition.tp) != Some(position))
-            .collect();
+    fn tell(&mut self, committed: &Result<Vec<(TopicPartition, ErrorCode)>, RunError>) {
+        let tell = self.failures.is_multiple_of(FAILURES_TOLD_EVERY);
+        match committed {
+            Ok(refused) if refused.is_empty() => {
+                self.failures = 0;
+                return;
+            }
+            Ok(refused) if tell => {
+                for (tp, code) in refused {
+                    events::commit_refused(tp, *code);
+                }
+            }
+            Err(error) if tell => events::commit_failed(error),
+            Ok(_) | Err(_) => {}
+        }
+        self.failures = self.failures.saturating_add(1);
+    }
+
+    /// Returns the partitions whose positions were refused one by one.
+    async fn commit(&mut self, all: bool) -> Result<Vec<(TopicPartition, ErrorCode)>, RunError> {
+        let mut changed = Vec::new();
+        for partition in self.shared.partitions() {
+            let position = partition.acked();
+            if all || self.published.get(&partition.tp) != Some(&position) {
+                changed.push((partition, position));
+            }
+        }
         if changed.is_empty() {
-            return Ok(());
+            return Ok(Vec::new());
         }
-        let offsets = changed
+        let to_store: Vec<_> = changed
             .iter()
-            .map(|(partition, at)| (partition.tp.clone(), committed(partition, *at)));
-        match commit_to(&self.group, &offsets.collect()).await {
-            Ok(refused) => {
-                for (partition, position) in changed {
-                    if let Some(code) = refused.get(&partition.tp) {
-                        events::commit_refused(&partition.tp, *code);
-                    } else {
-                        self.published.insert(partition.tp.clone(), position);
-                    }
-                }
-                Ok(())
-            }
-            Err(error) => {
-                if let RunError::Client(reason) = &error {
-                    events::commit_failed(reason);
-                }
-                Err(error)
+            .map(|(partition, position)| to_store(partition, *position))
+            .collect();
+        let refused = self.store.store(&self.ownership, &to_store).await?;
+        for (partition, position) in changed {
+            if !refused.iter().any(|(tp, _)| *tp == partition.tp) {
+                self.published.insert(partition.tp.clone(), position);
             }
         }
+        Ok(refused)
     }
 }
 
-/// Commits, telling a group that is in use from everything else.
-pub(crate) async fn commit_to(
-    group: &GroupClient,
-    offsets: &BTreeMap<TopicPartition, CommittedOffset>,
-) -> Result<BTreeMap<TopicPartition, ErrorCode>, RunError> {
-    match group.commit(offsets).await {
-        Ok(refused) => Ok(refused.into_iter().collect()),
-        Err(error) => match error.code() {
-            Some(
-                ErrorCode::UNKNOWN_MEMBER_ID
-                | ErrorCode::ILLEGAL_GENERATION
-                | ErrorCode::REBALANCE_IN_PROGRESS,
-            ) => Err(RunError::GroupInUse {
-                group: group.group_id().to_owned(),
-                members: Vec::new(),
-            }),
-            _ => Err(RunError::Client(error)),
-        },
-    }
-}
-
-/// A position in the form in which it is committed: topic id and leader epoch travel in the metadata.
-pub(crate) fn committed(partition: &SourcePartition, position: Position) -> CommittedOffset {
-    CommittedOffset {
-        offset: position.offset,
-        leader_epoch: position.leader_epoch,
-        metadata: PositionMetadata {
-            topic_id: partition.topic_id,
+/// A position in the form in which it is stored: topic id and leader epoch travel in the metadata.
+pub(crate) fn to_store(partition: &SourcePartition, position: Position) -> PositionToStore {
+    PositionToStore {
+        tp: partition.tp.clone(),
+        topic_id: partition.topic_id,
+        committed: CommittedOffset {
+            offset: position.offset,
             leader_epoch: position.leader_epoch,
-        }
-        .to_string(),
+            metadata: PositionMetadata {
+                topic_id: partition.topic_id,
+                leader_epoch: position.leader_epoch,
+                anchor: partition.anchor(),
+            }
+            .to_string(),
+        },
     }
 }

@@ -10,10 +10,20 @@ pub(crate) struct Counters {
     acked_records: AtomicU64,
     acked_bytes: AtomicU64,
     dropped_records: AtomicU64,
-    filtered_offsets: AtomicU64,
-    throttled_ms: AtomicU64,
+    control_offsets: AtomicU64,
+    aborted_offsets: AtomicU64,
+    already_mirrored_offsets: AtomicU64,
+    source_throttled_ms: AtomicU64,
+    target_throttled_ms: AtomicU64,
+    dead_lettered_records: AtomicU64,
+    resumed_partitions: AtomicU64,
     forwarded_batches: AtomicU64,
     rebuilt_batches: AtomicU64,
+    withdrawn_batches: AtomicU64,
+    rebalances: AtomicU64,
+    produce_retries: AtomicU64,
+    accepted_loss_offsets: AtomicU64,
+    skipped_records: AtomicU64,
 }
 
 /// The totals at one moment.
@@ -25,14 +35,34 @@ pub(crate) struct Totals {
     pub(crate) acked_bytes: u64,
     /// Records lost by the operator's setting.
     pub(crate) dropped_records: u64,
-    /// Source offsets that carry nothing to mirror: control batches, aborted records, what was mirrored before.
-    pub(crate) filtered_offsets: u64,
-    /// Time brokers asked us to keep silent, in milliseconds.
-    pub(crate) throttled_ms: u64,
+    /// Source offsets of transaction markers.
+    pub(crate) control_offsets: u64,
+    /// Source offsets of aborted records.
+    pub(crate) aborted_offsets: u64,
+    /// Source offsets below the position, which came with the batch that holds it.
+    pub(crate) already_mirrored_offsets: u64,
+    /// Time the source's brokers asked us to keep silent, in milliseconds.
+    pub(crate) source_throttled_ms: u64,
+    /// The same of the target's brokers.
+    pub(crate) target_throttled_ms: u64,
+    /// Records that went to a dead-letter topic.
+    pub(crate) dead_lettered_records: u64,
+    /// Partitions that an operator made go on.
+    pub(crate) resumed_partitions: u64,
     /// Target batches that left as they came.
     pub(crate) forwarded_batches: u64,
     /// Target batches that were made anew.
     pub(crate) rebuilt_batches: u64,
+    /// Batches that were sent, or about to be, when their partition was given away: whoever owns it now sends them again.
+    pub(crate) withdrawn_batches: u64,
+    /// How often partitions were taken away.
+    pub(crate) rebalances: u64,
+    /// Produce attempts that the target answered with an error that passes.
+    pub(crate) produce_retries: u64,
+    /// Offsets that the source lost before they were mirrored, and that the operator gave up.
+    pub(crate) accepted_loss_offsets: u64,
+    /// Records that the operator left out by name.
+    pub(crate) skipped_records: u64,
 }
 
 // === impl Counters ===
@@ -49,8 +79,12 @@ impl Counters {
 
     pub(crate) fn routed(&self, entry: &Entry) {
         let dropped = entry.dropped;
-        let filtered = [dropped.control, dropped.aborted, dropped.already_mirrored];
-        add(&self.filtered_offsets, filtered.into_iter().map(u64::from).sum());
+        add(&self.control_offsets, u64::from(dropped.control));
+        add(&self.aborted_offsets, u64::from(dropped.aborted));
+        add(
+            &self.already_mirrored_offsets,
+            u64::from(dropped.already_mirrored),
+        );
     }
 
     pub(crate) fn answered(&self, answer: Answer) {
@@ -61,8 +95,46 @@ impl Counters {
         add(counter, 1);
     }
 
-    pub(crate) fn throttled(&self, throttle_time_ms: i32) {
-        add(&self.throttled_ms, u64::try_from(throttle_time_ms).unwrap_or(0));
+    pub(crate) fn throttled_by_source(&self, throttle_time_ms: i32) {
+        add(
+            &self.source_throttled_ms,
+            u64::try_from(throttle_time_ms).unwrap_or(0),
+        );
+    }
+
+    pub(crate) fn throttled_by_target(&self, throttle_time_ms: i32) {
+        add(
+            &self.target_throttled_ms,
+            u64::try_from(throttle_time_ms).unwrap_or(0),
+        );
+    }
+
+    pub(crate) fn dead_lettered(&self, records: u64) {
+        add(&self.dead_lettered_records, records);
+    }
+
+    pub(crate) fn resumed(&self) {
+        add(&self.resumed_partitions, 1);
+    }
+
+    pub(crate) fn withdrawn(&self, batches: usize) {
+        add(&self.withdrawn_batches, u64::try_from(batches).unwrap_or(0));
+    }
+
+    pub(crate) fn rebalanced(&self) {
+        add(&self.rebalances, 1);
+    }
+
+    pub(crate) fn retried(&self) {
+        add(&self.produce_retries, 1);
+    }
+
+    pub(crate) fn loss_accepted(&self, offsets: u64) {
+        add(&self.accepted_loss_offsets, offsets);
+    }
+
+    pub(crate) fn skipped(&self, records: u64) {
+        add(&self.skipped_records, records);
     }
 
     pub(crate) fn totals(&self) -> Totals {
@@ -71,10 +143,20 @@ impl Counters {
             acked_records: load(&self.acked_records),
             acked_bytes: load(&self.acked_bytes),
             dropped_records: load(&self.dropped_records),
-            filtered_offsets: load(&self.filtered_offsets),
-            throttled_ms: load(&self.throttled_ms),
+            control_offsets: load(&self.control_offsets),
+            aborted_offsets: load(&self.aborted_offsets),
+            already_mirrored_offsets: load(&self.already_mirrored_offsets),
+            source_throttled_ms: load(&self.source_throttled_ms),
+            target_throttled_ms: load(&self.target_throttled_ms),
+            dead_lettered_records: load(&self.dead_lettered_records),
+            resumed_partitions: load(&self.resumed_partitions),
             forwarded_batches: load(&self.forwarded_batches),
             rebuilt_batches: load(&self.rebuilt_batches),
+            withdrawn_batches: load(&self.withdrawn_batches),
+            rebalances: load(&self.rebalances),
+            produce_retries: load(&self.produce_retries),
+            accepted_loss_offsets: load(&self.accepted_loss_offsets),
+            skipped_records: load(&self.skipped_records),
         }
     }
 }

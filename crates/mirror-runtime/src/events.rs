@@ -3,7 +3,11 @@
 //! WARN is for what an operator would want to be told about; what repairs itself within its normal rhythm is INFO or
 //! DEBUG. Nothing here is called per record.
 
+use std::io;
+
 use crate::counters::Totals;
+use crate::run_error::RunError;
+use crate::shared::Halted;
 use kafka_client::ClientError;
 use kafka_wire::error_code::ErrorCode;
 use kafka_wire::ids::{NodeId, TopicPartition};
@@ -71,6 +75,23 @@ pub(crate) fn record_dropped(
     );
 }
 
+pub(crate) fn dead_letter(
+    source: &TopicPartition,
+    first_offset: i64,
+    last_offset: i64,
+    topic: &str,
+    code: ErrorCode,
+) {
+    warn!(
+        topic = %source.topic, partition = source.partition, first_offset, last_offset, %code,
+        "the target refused a record; it goes to topic {topic}"
+    );
+}
+
+pub(crate) fn dead_letter_failed(source: &TopicPartition, topic: &str, reason: &ClientError) {
+    error!(topic = %source.topic, partition = source.partition, "the refused record cannot be written to topic {topic}: {reason}");
+}
+
 pub(crate) fn record_too_large_dropped(source: &TopicPartition, offset: i64, size: usize, limit: usize) {
     error!(
         topic = %source.topic, partition = source.partition, offset, size, limit,
@@ -106,7 +127,7 @@ pub(crate) fn partition_waits(tp: &TopicPartition) {
     warn!(topic = %tp.topic, partition = tp.partition, "cannot be fetched for some time, trying again");
 }
 
-pub(crate) fn commit_failed(reason: &ClientError) {
+pub(crate) fn commit_failed(reason: &RunError) {
     warn!("positions not committed, trying again: {reason}");
 }
 
@@ -126,6 +147,80 @@ pub(crate) fn topic_not_ready(topic: &str, reason: &impl std::fmt::Display) {
     warn!(%topic, "not ready on the target, trying again: {reason}");
 }
 
+pub(crate) fn commit_group_failed(group: &str, reason: &ClientError) {
+    warn!(
+        group,
+        "lag tools see old positions, the group was not told: {reason}"
+    );
+}
+
+pub(crate) fn positions_unavailable(reason: &ClientError) {
+    warn!("the stored positions cannot be read, trying again: {reason}");
+}
+
+pub(crate) fn audit(tp: &TopicPartition, words: &str) {
+    warn!(topic = %tp.topic, partition = tp.partition, "AUDIT, by an operator's command: {words}");
+}
+
+pub(crate) fn joining(group: &str, topics: usize) {
+    info!(group, topics, "joining the group");
+}
+
+pub(crate) fn taking_over(members: usize, group: &str) {
+    info!(
+        group,
+        members, "taking over the members of a process that did not leave its group"
+    );
+}
+
+pub(crate) fn dead_members_stay(members: usize, reason: &ClientError) {
+    warn!(
+        members,
+        "a dead process's members stay in the group until their session ends: {reason}"
+    );
+}
+
+pub(crate) fn state_not_kept(reason: &io::Error) {
+    warn!(
+        "member ids are not kept in the state folder; after a kill the group waits for its sessions to end: {reason}"
+    );
+}
+
+pub(crate) fn assigned(generation: i32, partitions: usize) {
+    info!(generation, partitions, "the group assigned partitions");
+}
+
+pub(crate) fn revoking() {
+    info!("the group rebalances: finishing what is in hand");
+}
+
+pub(crate) fn lost_partitions(reason: &str) {
+    warn!("the group has given our partitions to others: {reason}");
+}
+
+pub(crate) fn abandoned(batches: usize) {
+    if batches > 0 {
+        warn!(
+            batches,
+            "batches without an acknowledgement were given up: their new owner writes them again"
+        );
+    }
+}
+
+pub(crate) fn not_produced() {
+    warn!(
+        "nothing is written: the group has not heard from us for a whole session and may have given our partitions away"
+    );
+}
+
+pub(crate) fn existing_skipped(partitions: usize, offsets: i64, examples: &str) {
+    warn!(
+        partitions,
+        offsets,
+        "auto.offset.reset=latest SKIPS what these partitions hold now ({examples}): set it to earliest to mirror it"
+    );
+}
+
 pub(crate) fn last_commit_failed() {
     warn!("the last positions were not committed: the next start repeats what came after the commit before");
 }
@@ -137,18 +232,18 @@ pub(crate) fn not_drained(batches: usize) {
     );
 }
 
-pub(crate) fn stopped(totals: &Totals, halts: &[Halt]) {
+pub(crate) fn stopped(totals: &Totals, halts: &[Halted]) {
     info!(
         records = totals.acked_records,
         bytes = totals.acked_bytes,
         forwarded_batches = totals.forwarded_batches,
         rebuilt_batches = totals.rebuilt_batches,
-        filtered_offsets = totals.filtered_offsets,
+        filtered_offsets = totals.control_offsets + totals.aborted_offsets + totals.already_mirrored_offsets,
         lost_records = totals.dropped_records,
         halted_partitions = halts.len(),
         "mirror stopped"
     );
-    for halt in halts {
+    for Halted { halt, .. } in halts {
         warn!(topic = %halt.tp.topic, partition = halt.tp.partition, "was halted: {halt}");
     }
 }

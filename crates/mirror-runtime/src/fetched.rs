@@ -11,7 +11,7 @@ use mirror_router::RouteError;
 
 use crate::fetcher::{Assignment, FetcherSettings, Held};
 use crate::memory::Credit;
-use crate::partition::{FetchCursor, SourcePartition};
+use crate::partition::{FetchCursor, LogEnds, SourcePartition};
 
 /// The most a partition's part of an answer grows to, in bytes, when a batch does not fit into it.
 const PARTITION_BYTES_CEILING: i32 = 256 * 1024 * 1024;
@@ -62,6 +62,8 @@ pub(crate) enum TroubleKind {
     Corrupt { offset: i64, detail: String },
     /// Bytes that the router cannot route. Everything below `offset` was routed.
     Unroutable { offset: i64, error: RouteError },
+    /// What was fetched does not follow on what was routed, which ends at this offset.
+    Gap { offset: i64 },
     /// We may not read the topic.
     Unauthorized(ErrorCode),
     /// An answer that no retry can change.
@@ -124,6 +126,11 @@ pub(crate) fn judge(
     }
     let partition = &held.assignment.partition;
     let cursor = partition.cursor();
+    partition.set_log_ends(LogEnds {
+        log_start: fetched.log_start_offset,
+        high_watermark: fetched.high_watermark,
+        last_stable: fetched.last_stable_offset,
+    });
     let stable_known = settings.committed_only && fetched.last_stable_offset >= 0;
     let readable_end = if stable_known {
         fetched.last_stable_offset

@@ -308,7 +308,7 @@ impl Fetcher {
         answer: &FetchResponse,
     ) -> Result<(Vec<Arrived>, Vec<Trouble>), ClientError> {
         let memory = Arc::clone(&self.shared.memory);
-        self.shared.counters.throttled(answer.throttle_time_ms);
+        self.shared.counters.throttled_by_source(answer.throttle_time_ms);
         let partitions = match self.session.handle_response(version, answer) {
             Ok(partitions) => partitions,
             Err(error) => {

@@ -1,9 +1,11 @@
 //! The tasks of a mirror, their supervision and their drain.
 //!
 //! ```text
-//!                    ┌─ fetcher (one per source broker) ─ chunks ─▶ routing (one per source partition) ─┐
-//!  flow (discovery, ─┤                                                                                  ▼
-//!  trouble, drain)   └─ committer ◀── acked positions ── producer (one per target cluster) ─▶ target brokers
+//!   mirror (process) ─► flow (clusters, group) ─► generation (what the group assigned)
+//!                                                  │
+//!        ┌─ fetcher (one per source broker) ─ chunks ─▶ routing (one per source partition) ─┐
+//!        │                                                                                  ▼
+//!        └─ committer ◀── acked positions ── producer (one per generation) ─▶ target brokers
 //! ```
 //!
 //! Decisions live below: this crate waits, moves bytes and keeps time.
@@ -12,56 +14,34 @@
 
 mod committer;
 mod connect;
+mod control;
 mod counters;
+mod dead_letter;
 mod events;
 mod fetched;
 mod fetcher;
 mod flow;
+mod generation;
+mod join;
 mod memory;
+mod mirror;
+mod ownership;
 mod partition;
+mod position_store;
 mod producer;
 mod progress_report;
 mod routing;
 mod run_error;
+mod settings;
 mod shared;
 mod start_positions;
+mod state_folder;
+mod status;
 mod target_topics;
 mod tasks;
 
-use mirror_config::Config;
-
+pub use mirror::{ControlMessage, Mirror, Outcome};
 pub use run_error::RunError;
+pub use state_folder::StateFolderError;
+pub use status::StatusView;
 pub use tasks::TaskPanicked;
-
-use crate::flow::{Flow, FlowEnd};
-
-/// How a run that did not fail ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
-    /// Asked to stop, drained and committed.
-    Drained,
-    /// The target refused a record and the configuration says to end for it.
-    AbortedOnSendFailure,
-}
-
-/// Mirrors as `config` says until `shutdown` is ready.
-///
-/// # Errors
-/// What prevents a start, or ends a run that was not asked to end. Positions are committed as far as the target has
-/// acknowledged in every case in which the source still answers.
-pub async fn run(
-    config: Config,
-    shutdown: impl Future<Output = ()> + Send + 'static,
-) -> Result<Outcome, RunError> {
-    tokio::pin!(shutdown);
-    let flow = tokio::select! {
-        biased;
-        () = &mut shutdown => return Ok(Outcome::Drained),
-        flow = Flow::start(config) => flow?,
-    };
-    match flow.run(shutdown).await {
-        FlowEnd::Shutdown => Ok(Outcome::Drained),
-        FlowEnd::AbortedOnSendFailure => Ok(Outcome::AbortedOnSendFailure),
-        FlowEnd::Failed(error) => Err(error),
-    }
-}

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use kafka_wire::ids::{TopicId, TopicPartition};
+use mirror_core::anchor::Anchor;
 use mirror_core::progress::{PartitionProgress, Position};
 
 /// Names a source partition inside this process.
@@ -32,10 +33,26 @@ pub(crate) struct SourcePartition {
     pub(crate) topic_id: TopicId,
     cursor: Mutex<FetchCursor>,
     progress: Mutex<PartitionProgress>,
+    /// The last batch that the target acknowledged, recognisable on both sides.
+    anchor: Mutex<Option<Anchor>>,
     halted: AtomicBool,
     withdrawn: AtomicBool,
+    /// Which of this process' members owns it.
+    member: Option<usize>,
+    fetched: AtomicBool,
+    log_start: AtomicI64,
+    high_watermark: AtomicI64,
+    last_stable: AtomicI64,
     /// The end of what may be read, as of the last fetch; -1 before it.
     readable_end: AtomicI64,
+}
+
+/// The ends of a partition's log as the last fetch told them; -1 where it did not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct LogEnds {
+    pub(crate) log_start: i64,
+    pub(crate) high_watermark: i64,
+    pub(crate) last_stable: i64,
 }
 
 // === impl SourcePartition ===
@@ -47,6 +64,7 @@ impl SourcePartition {
         target_topic: Arc<str>,
         topic_id: TopicId,
         start: Position,
+        member: Option<usize>,
     ) -> Arc<Self> {
         Arc::new(Self {
             key,
@@ -58,8 +76,14 @@ impl SourcePartition {
                 last_fetched_epoch: start.leader_epoch,
             }),
             progress: Mutex::new(PartitionProgress::new(start)),
+            anchor: Mutex::new(None),
             halted: AtomicBool::new(false),
             withdrawn: AtomicBool::new(false),
+            member,
+            fetched: AtomicBool::new(false),
+            log_start: AtomicI64::new(-1),
+            high_watermark: AtomicI64::new(-1),
+            last_stable: AtomicI64::new(-1),
             readable_end: AtomicI64::new(-1),
         })
     }
@@ -118,8 +142,43 @@ impl SourcePartition {
         self.withdrawn.load(Ordering::Acquire)
     }
 
+    pub(crate) fn anchor(&self) -> Option<Anchor> {
+        *self.anchor.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn set_anchor(&self, anchor: Anchor) {
+        *self.anchor.lock().unwrap_or_else(PoisonError::into_inner) = Some(anchor);
+    }
+
+    pub(crate) fn member(&self) -> Option<usize> {
+        self.member
+    }
+
+    /// Does a fetcher have it?
+    pub(crate) fn is_fetched(&self) -> bool {
+        self.fetched.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_fetched(&self, fetched: bool) {
+        self.fetched.store(fetched, Ordering::Relaxed);
+    }
+
     pub(crate) fn set_readable_end(&self, offset: i64) {
         self.readable_end.store(offset, Ordering::Relaxed);
+    }
+
+    pub(crate) fn set_log_ends(&self, ends: LogEnds) {
+        self.log_start.store(ends.log_start, Ordering::Relaxed);
+        self.high_watermark.store(ends.high_watermark, Ordering::Relaxed);
+        self.last_stable.store(ends.last_stable, Ordering::Relaxed);
+    }
+
+    pub(crate) fn log_ends(&self) -> LogEnds {
+        LogEnds {
+            log_start: self.log_start.load(Ordering::Relaxed),
+            high_watermark: self.high_watermark.load(Ordering::Relaxed),
+            last_stable: self.last_stable.load(Ordering::Relaxed),
+        }
     }
 
     /// Offsets between the acknowledged position and the readable end; `None` before the first fetch.

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-use crate::committer::Committed;
 use crate::shared::FlowShared;
 
 /// How often the line on a terminal is renewed.
@@ -15,32 +14,29 @@ const TERMINAL_PERIOD: Duration = Duration::from_secs(1);
 const LOG_PERIOD: Duration = Duration::from_mins(1);
 
 /// Runs until dropped.
-pub(crate) async fn run(shared: Arc<FlowShared>, committed: Arc<Committed>) {
+pub(crate) async fn run(flows: Vec<Arc<FlowShared>>) {
     let terminal = stderr().is_terminal();
     let mut ticks = interval(if terminal { TERMINAL_PERIOD } else { LOG_PERIOD });
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     ticks.tick().await;
-    let (mut last, mut last_at) = (shared.counters.totals(), Instant::now());
+    let (mut last, mut last_at) = (sum(&flows), Instant::now());
     loop {
         let at = ticks.tick().await;
-        let totals = shared.counters.totals();
+        let totals = sum(&flows);
         let seconds = (at - last_at).as_secs_f64().max(0.001);
         let line = Line {
-            records: totals.acked_records,
-            records_per_second: rate(totals.acked_records - last.acked_records, seconds),
-            megabytes_per_second: rate(totals.acked_bytes - last.acked_bytes, seconds) / 1e6,
-            lag: committed
-                .all()
-                .iter()
-                .filter_map(|partition| partition.lag())
-                .sum(),
-            halted: shared.halts().len(),
-            in_flight_bytes: shared.memory.used(),
+            records: totals.records,
+            records_per_second: rate(totals.records - last.records, seconds),
+            megabytes_per_second: rate(totals.bytes - last.bytes, seconds) / 1e6,
+            lag: flows.iter().map(|flow| lag(flow)).sum(),
+            halted: flows.iter().map(|flow| flow.halts().len()).sum(),
+            // All flows share one memory.
+            in_flight_bytes: flows.first().map_or(0, |flow| flow.memory.used()),
         };
         if terminal {
             let written = write!(stderr(), "\r\x1b[2K{}", line.text());
             drop(written.and_then(|()| stderr().flush()));
-        } else if totals.acked_records != last.acked_records || line.lag > 0 {
+        } else if totals.records != last.records || line.lag > 0 {
             tracing::info!(
                 records = line.records,
                 records_per_second = line.records_per_second.round(),
@@ -53,6 +49,26 @@ pub(crate) async fn run(shared: Arc<FlowShared>, committed: Arc<Committed>) {
         }
         (last, last_at) = (totals, at);
     }
+}
+
+/// What all flows have mirrored.
+#[derive(Debug, Clone, Copy)]
+struct Mirrored {
+    records: u64,
+    bytes: u64,
+}
+
+fn sum(flows: &[Arc<FlowShared>]) -> Mirrored {
+    let totals = flows.iter().map(|flow| flow.counters.totals());
+    totals.fold(Mirrored { records: 0, bytes: 0 }, |sum, totals| Mirrored {
+        records: sum.records + totals.acked_records,
+        bytes: sum.bytes + totals.acked_bytes,
+    })
+}
+
+fn lag(flow: &FlowShared) -> u64 {
+    let partitions = flow.partitions();
+    partitions.iter().filter_map(|partition| partition.lag()).sum()
 }
 
 struct Line {

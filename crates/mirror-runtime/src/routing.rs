@@ -83,6 +83,11 @@ impl Routing {
         }
     }
 
+    /// Leaves out one record, by its offset.
+    pub(crate) fn skip_record(&mut self, offset: i64) {
+        self.router.skip_record(offset);
+    }
+
     /// Runs until the flow drains, the partition halts, or its bytes cannot be routed.
     pub(crate) async fn run(mut self) {
         let ended = self.route_all().await;
@@ -123,8 +128,13 @@ impl Routing {
     }
 
     async fn route_chunk(&mut self, chunk: Chunk) -> Result<(), Unrouted> {
-        if chunk.from != self.router.position() {
-            // Fetched before the fetcher was told to go back to bytes that could not be routed; they come again.
+        if chunk.from > self.router.position() {
+            // Fetched before the fetcher was told to go back to bytes that could not be routed: they come again. In any
+            // other case bytes are missing in between, and the flow lets them be fetched from where routing stands.
+            self.tell(TroubleKind::Gap {
+                offset: self.router.position(),
+            })
+            .await;
             return Ok(());
         }
         let listed = chunk
@@ -236,15 +246,12 @@ impl Routing {
             offset: self.router.position(),
             error: error.clone(),
         };
-        drop(
-            self.outlets
-                .troubles
-                .send(Trouble {
-                    partition: Arc::clone(&self.partition),
-                    kind,
-                })
-                .await,
-        );
+        self.tell(kind).await;
+    }
+
+    async fn tell(&self, kind: TroubleKind) {
+        let partition = Arc::clone(&self.partition);
+        drop(self.outlets.troubles.send(Trouble { partition, kind }).await);
     }
 }
 

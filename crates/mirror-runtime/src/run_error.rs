@@ -1,7 +1,10 @@
 //! Why a run ended before it was asked to.
 
 use kafka_client::ClientError;
+use kafka_client::membership::MembershipError;
+use mirror_positions::PositionTopicError;
 
+use crate::state_folder::StateFolderError;
 use crate::tasks::TaskPanicked;
 
 /// `Display` is one sentence for the operator; [`RunError::exit_code`] is MirrorMaker's for the same case.
@@ -10,12 +13,26 @@ pub enum RunError {
     /// A cluster could not be reached or did not understand us.
     #[error("{0}")]
     Client(ClientError),
-    /// Somebody else works in the consumer group.
+    /// The group cannot be joined.
+    #[error("{0}")]
+    Membership(MembershipError),
+    /// The state folder cannot be used.
+    #[error("{0}")]
+    State(StateFolderError),
+    /// The topic that holds the positions cannot be used.
+    #[error("{0}")]
+    Positions(PositionTopicError),
+    /// Somebody mirrors the same topics the other way.
     #[error(
-        "consumer group \"{group}\" has members ({}): stop them first, or give this process a group.id of its own",
-        if members.is_empty() { "they joined while it ran".to_owned() } else { members.join(", ") }
+        "flow \"{flow}\" mirrors topic {topic} from this flow's target to its source: both clusters would fill for \
+         ever; rename the topics of one flow (rename = {{ prefix = \"..\" }}), or leave them out of one"
     )]
-    GroupInUse { group: String, members: Vec<String> },
+    ReverseFlow {
+        /// The other flow, by the name it stores its positions under.
+        flow: String,
+        /// The first such topic.
+        topic: String,
+    },
     /// Mirroring a cluster into itself under the same names would never end.
     #[error(
         "source and target are the same cluster (id {cluster_id}): every record would come back as a new one; check \
@@ -24,10 +41,15 @@ pub enum RunError {
     SameCluster { cluster_id: String },
     /// `auto.offset.reset=none` and no position.
     #[error(
-        "group \"{group}\" has no position for {partition} and auto.offset.reset is none: commit one, or set it to \
-         earliest or latest"
+        "{place} has no position for {partition} and auto.offset.reset is none: commit one, or set it to earliest or \
+         latest"
     )]
-    NoPosition { group: String, partition: String },
+    NoPosition {
+        /// Where positions live.
+        place: String,
+        /// The first partition without one.
+        partition: String,
+    },
     /// A defect of ours.
     #[error("{0}; positions stand where the target's acknowledgements are: start again, and report this")]
     Panicked(TaskPanicked),
@@ -42,8 +64,12 @@ impl RunError {
             Self::Client(ClientError::NoBootstrap {
                 unresolvable: true, ..
             }) => 1,
-            Self::GroupInUse { .. } | Self::SameCluster { .. } => 1,
-            Self::Client(_) | Self::NoPosition { .. } | Self::Panicked(_) => 255,
+            Self::SameCluster { .. } | Self::ReverseFlow { .. } | Self::State(_) => 1,
+            Self::Client(_)
+            | Self::Membership(_)
+            | Self::Positions(_)
+            | Self::NoPosition { .. }
+            | Self::Panicked(_) => 255,
         }
     }
 }

@@ -1,9 +1,11 @@
-//! What the tasks of one flow share.
+//! What the tasks of one flow share, from its start to its end.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
 
 use mirror_config::OnRefusedRecord;
 use mirror_core::halt::{Halt, HaltReason};
+use mirror_core::status::{FlowState, MembershipStatus};
 use tokio::sync::{Notify, watch};
 
 use crate::counters::Counters;
@@ -23,8 +25,24 @@ pub(crate) struct FlowShared {
     pub(crate) on_refused_record: OnRefusedRecord,
     /// The target's metadata is out of date.
     pub(crate) refresh_target: Notify,
-    halts: Mutex<Vec<Halt>>,
+    partitions: Mutex<Vec<Arc<SourcePartition>>>,
+    halts: Mutex<Vec<Halted>>,
+    state: Mutex<State>,
     aborted: watch::Sender<bool>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    flow: FlowState,
+    membership: Option<MembershipStatus>,
+    problem: Option<String>,
+}
+
+/// A halt and since when it lasts.
+#[derive(Debug, Clone)]
+pub(crate) struct Halted {
+    pub(crate) halt: Halt,
+    pub(crate) since: SystemTime,
 }
 
 // === impl FlowShared ===
@@ -38,9 +56,32 @@ impl FlowShared {
             counters: Counters::default(),
             on_refused_record,
             refresh_target: Notify::new(),
+            partitions: Mutex::default(),
             halts: Mutex::default(),
+            state: Mutex::default(),
             aborted: watch::Sender::new(false),
         })
+    }
+
+    /// The partitions that this process mirrors now.
+    pub(crate) fn partitions(&self) -> Vec<Arc<SourcePartition>> {
+        lock(&self.partitions).clone()
+    }
+
+    pub(crate) fn add_partition(&self, partition: Arc<SourcePartition>) {
+        lock(&self.partitions).push(partition);
+    }
+
+    /// Takes one partition out, with its halt: it is about to start anew.
+    pub(crate) fn remove_partition(&self, partition: &SourcePartition) {
+        lock(&self.partitions).retain(|other| other.key != partition.key);
+        lock(&self.halts).retain(|halted| halted.halt.tp != partition.tp);
+    }
+
+    /// The generation is over. What was halted is judged anew by whoever owns it next.
+    pub(crate) fn remove_all_partitions(&self) {
+        lock(&self.partitions).clear();
+        lock(&self.halts).clear();
     }
 
     /// Stops one source partition, loudly and once; others go on.
@@ -48,16 +89,39 @@ impl FlowShared {
         if partition.halt() {
             let halt = Halt::new(partition.tp.clone(), reason);
             events::halted(&halt);
-            self.halts
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .push(halt);
+            lock(&self.halts).push(Halted {
+                halt,
+                since: SystemTime::now(),
+            });
         }
     }
 
     /// The partitions that stand still, and why.
-    pub(crate) fn halts(&self) -> Vec<Halt> {
-        self.halts.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    pub(crate) fn halts(&self) -> Vec<Halted> {
+        lock(&self.halts).clone()
+    }
+
+    pub(crate) fn set_state(&self, state: FlowState) {
+        let mut now = lock(&self.state);
+        now.flow = state;
+        now.problem = None;
+    }
+
+    /// The flow ended, for this reason.
+    pub(crate) fn set_failed(&self, problem: String) {
+        let mut now = lock(&self.state);
+        now.flow = FlowState::Failed;
+        now.problem = Some(problem);
+    }
+
+    pub(crate) fn set_membership(&self, membership: Option<MembershipStatus>) {
+        lock(&self.state).membership = membership;
+    }
+
+    /// What the flow is doing, its place in the group, and what it suffers from.
+    pub(crate) fn state(&self) -> (FlowState, Option<MembershipStatus>, Option<String>) {
+        let now = lock(&self.state);
+        (now.flow, now.membership.clone(), now.problem.clone())
     }
 
     /// A record was refused and the operator wants the process to end for it.
@@ -69,4 +133,8 @@ impl FlowShared {
     pub(crate) async fn aborted(&self) {
         drop(self.aborted.subscribe().wait_for(|aborted| *aborted).await);
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

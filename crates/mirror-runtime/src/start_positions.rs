@@ -6,15 +6,16 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use kafka_client::group::{CommittedOffset, GroupClient};
+use kafka_client::group::CommittedOffset;
 use kafka_client::offsets::{ListedOffset, OffsetPoint, list_offsets};
 use kafka_client::{ClientError, Cluster};
 use kafka_wire::ids::{NodeId, TopicId, TopicPartition};
-use mirror_config::StartPolicy;
+use mirror_config::{IsolationLevel, StartPolicy};
 use mirror_core::halt::HaltReason;
 use mirror_core::position_metadata::PositionMetadata;
 use mirror_core::progress::Position;
 
+use crate::flow::FlowContext;
 use crate::run_error::RunError;
 
 /// A partition that wants to start.
@@ -36,50 +37,41 @@ pub(crate) struct Start {
     /// the next start has to halt as well.
     pub(crate) topic_id: TopicId,
     pub(crate) why: &'static str,
+    /// Offsets that the partition holds now and that are not mirrored.
+    pub(crate) skips_offsets: i64,
     /// The position is not in the group yet.
     pub(crate) to_commit: bool,
     pub(crate) halt: Option<HaltReason>,
 }
 
-/// What the group had committed when we started.
+/// The positions that were stored when the generation began.
 #[derive(Debug)]
 pub(crate) struct StartPositions {
-    pub(crate) group: Arc<GroupClient>,
-    pub(crate) committed: BTreeMap<TopicPartition, CommittedOffset>,
-    pub(crate) policy: StartPolicy,
-    pub(crate) committed_only: bool,
+    committed: BTreeMap<TopicPartition, CommittedOffset>,
+    /// Where they are kept, in words.
+    place: String,
+    policy: StartPolicy,
+    committed_only: bool,
 }
 
 // === impl StartPositions ===
 
 impl StartPositions {
-    /// Reads the group. It must have no members: a single process without membership cannot share it.
-    pub(crate) async fn read(
-        group: Arc<GroupClient>,
-        policy: StartPolicy,
-        committed_only: bool,
-    ) -> Result<Self, RunError> {
-        let members = group.members().await.map_err(RunError::Client)?;
-        if !members.is_empty() {
-            let members = members
-                .into_iter()
-                .map(|member| format!("{} at {}", member.client_id, member.client_host))
-                .collect();
-            return Err(RunError::GroupInUse {
-                group: group.group_id().to_owned(),
-                members,
-            });
-        }
-        let committed = group.committed().await.map_err(RunError::Client)?;
+    pub(crate) async fn read(flow: &FlowContext) -> Result<Self, RunError> {
         Ok(Self {
-            group,
-            committed,
-            policy,
-            committed_only,
+            committed: flow.store.read().await?,
+            place: flow.store.place(),
+            policy: flow.config.start,
+            committed_only: flow.config.isolation == IsolationLevel::ReadCommitted,
         })
     }
 
-    /// Did the group have a position for some partition of this topic?
+    /// Does this flow read committed records only?
+    pub(crate) fn committed_only(&self) -> bool {
+        self.committed_only
+    }
+
+    /// Was a position stored for some partition of this topic?
     pub(crate) fn knows_topic(&self, topic: &Arc<str>) -> bool {
         self.committed.keys().any(|tp| tp.topic == *topic)
     }
@@ -95,7 +87,7 @@ impl StartPositions {
             .map(|starting| (starting.tp.clone(), starting.topic_id))
             .collect();
         let mut starts = BTreeMap::new();
-        let mut to_list: BTreeMap<(NodeId, bool), Vec<TopicPartition>> = BTreeMap::new();
+        let mut to_list: BTreeMap<(NodeId, OffsetPoint), Vec<TopicPartition>> = BTreeMap::new();
         for partition in starting {
             if let Some(committed) = self.committed.get(&partition.tp) {
                 starts.insert(
@@ -104,42 +96,78 @@ impl StartPositions {
                 );
                 continue;
             }
-            let earliest = match self.policy {
-                StartPolicy::Earliest => true,
-                StartPolicy::Latest => partition.is_new,
-                StartPolicy::Refuse if partition.is_new => true,
+            let point = match self.policy {
+                // Nothing of a partition is skipped that appeared while we looked.
+                _ if partition.is_new => OffsetPoint::Earliest,
+                StartPolicy::Earliest => OffsetPoint::Earliest,
+                StartPolicy::Latest => OffsetPoint::Latest,
+                StartPolicy::Timestamp(timestamp_ms) => OffsetPoint::Timestamp(timestamp_ms),
                 StartPolicy::Refuse => {
                     return Err(RunError::NoPosition {
-                        group: self.group.group_id().to_owned(),
+                        place: self.place.clone(),
                         partition: partition.tp.to_string(),
                     });
                 }
             };
             to_list
-                .entry((partition.leader, earliest))
+                .entry((partition.leader, point))
                 .or_default()
                 .push(partition.tp.clone());
         }
-        for ((leader, earliest), partitions) in to_list {
-            let point = if earliest {
-                OffsetPoint::Earliest
-            } else {
-                OffsetPoint::Latest
-            };
+        for ((leader, point), partitions) in to_list {
             // A leader that does not answer now is asked again at the next refresh; the others need not wait for it.
-            let listed = match list_offsets(source, leader, &partitions, point, self.committed_only).await {
+            let listed = match self.list(source, leader, &partitions, point).await {
                 Ok(listed) => listed,
                 Err(error) => {
                     tracing::debug!(%leader, %error, "start positions not listed yet");
                     continue;
                 }
             };
+            // Only to say what is skipped: without it the warning has no number, the start is the same.
+            let skipped = match point {
+                OffsetPoint::Latest => self
+                    .list(source, leader, &partitions, OffsetPoint::Earliest)
+                    .await
+                    .ok(),
+                OffsetPoint::Earliest | OffsetPoint::Timestamp(_) => None,
+            };
             starts.extend(listed.into_iter().filter_map(|(tp, listed)| {
                 let topic_id = topic_ids.get(&tp).copied()?;
-                Some((tp, from_listed(listed, topic_id, earliest)?))
+                let earliest = skipped.as_ref().and_then(|earliest| earliest.get(&tp));
+                let skips_offsets =
+                    earliest.map_or(0, |earliest| listed.offset.saturating_sub(earliest.offset));
+                let start = from_listed(listed, topic_id, point)?;
+                Some((
+                    tp,
+                    Start {
+                        skips_offsets,
+                        ..start
+                    },
+                ))
             }));
         }
         Ok(starts)
+    }
+
+    async fn list(
+        &self,
+        source: &Cluster,
+        leader: NodeId,
+        partitions: &[TopicPartition],
+        point: OffsetPoint,
+    ) -> Result<BTreeMap<TopicPartition, ListedOffset>, ClientError> {
+        let mut listed = list_offsets(source, leader, partitions, point, self.committed_only).await?;
+        // No record is as new as the time that was asked for: what comes next is.
+        let behind_all: Vec<_> = listed
+            .iter()
+            .filter(|(_, listed)| listed.error_code.is_ok() && listed.offset < 0)
+            .map(|(tp, _)| tp.clone())
+            .collect();
+        if matches!(point, OffsetPoint::Timestamp(_)) && !behind_all.is_empty() {
+            let point = OffsetPoint::Latest;
+            listed.extend(list_offsets(source, leader, &behind_all, point, self.committed_only).await?);
+        }
+        Ok(listed)
     }
 }
 
@@ -162,13 +190,14 @@ fn from_committed(committed: &CommittedOffset, topic_id: TopicId) -> Start {
             offset: committed.offset,
             leader_epoch,
         },
-        why: "at the group's committed offset",
+        why: "at the stored position",
+        skips_offsets: 0,
         to_commit: false,
         halt,
     }
 }
 
-fn from_listed(listed: ListedOffset, topic_id: TopicId, earliest: bool) -> Option<Start> {
+fn from_listed(listed: ListedOffset, topic_id: TopicId, point: OffsetPoint) -> Option<Start> {
     if !listed.error_code.is_ok() || listed.offset < 0 {
         return None;
     }
@@ -179,11 +208,12 @@ fn from_listed(listed: ListedOffset, topic_id: TopicId, earliest: bool) -> Optio
             offset: listed.offset,
             leader_epoch: -1,
         },
-        why: if earliest {
-            "at the oldest record (no committed offset)"
-        } else {
-            "behind the newest record (no committed offset, auto.offset.reset=latest): what is there now is SKIPPED"
+        why: match point {
+            OffsetPoint::Earliest => "at the oldest record (no stored position)",
+            OffsetPoint::Latest => "behind the newest record (no stored position, auto.offset.reset=latest)",
+            OffsetPoint::Timestamp(_) => "at the first record of the configured time (no stored position)",
         },
+        skips_offsets: 0,
         to_commit: true,
         halt: None,
     })

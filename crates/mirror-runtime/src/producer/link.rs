@@ -14,6 +14,9 @@ use kafka_wire::ids::NodeId;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until};
 
+use crate::events;
+use crate::ownership::Ownership;
+
 /// Produce requests on their way to one broker at once. The broker works on one at a time; the others hide the
 /// distance. More would only move waiting from our queues into the broker's.
 pub(crate) const REQUESTS_IN_FLIGHT_MAX: usize = 6;
@@ -49,6 +52,7 @@ pub(crate) struct LinkRequest {
 pub(crate) struct Link {
     pub(crate) node: NodeId,
     pub(crate) cluster: Arc<Cluster>,
+    pub(crate) ownership: Arc<Ownership>,
     pub(crate) events: mpsc::Sender<LinkEvent>,
     pub(crate) backoff: BackoffConfig,
     /// How long a broker may take to answer a produce request.
@@ -135,6 +139,11 @@ impl Link {
                 request = queue.recv(), if in_flight.len() < REQUESTS_IN_FLIGHT_MAX && !muted => {
                     let LinkRequest { request_id, request } = request?;
                     sleep_until(muted_until).await;
+                    if !self.ownership.may_produce() {
+                        // Others may write these partitions by now. The group tells the flow, which ends us.
+                        events::not_produced();
+                        return None;
+                    }
                     match connection.start(&request, options).await {
                         Ok(started) => in_flight.push_back((request_id, started)),
                         Err(error) => return Some(error),

@@ -3,6 +3,7 @@
 //! Batches come from the routing tasks, leave over one [`link`] per target broker, and their acks lower what their
 //! source partition waits for. All decisions are [`ProducerState`]'s; this file moves things in and out of it.
 
+mod dead_letters;
 mod link;
 mod refusal;
 
@@ -20,9 +21,11 @@ use kafka_wire::ids::{NodeId, ProducerIdentity, TopicId, TopicPartition};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 
+use self::dead_letters::DeadLetters;
 use self::link::{Link, LinkEvent, LinkRequest, REQUESTS_IN_FLIGHT_MAX};
 use crate::events;
 use crate::memory::Credit;
+use crate::ownership::Ownership;
 use crate::partition::SourcePartition;
 use crate::shared::FlowShared;
 use crate::tasks::Task;
@@ -59,6 +62,7 @@ pub(crate) type Leaders = Arc<BTreeMap<TopicPartition, NodeId>>;
 pub(crate) struct Producer {
     shared: Arc<FlowShared>,
     cluster: Arc<Cluster>,
+    ownership: Arc<Ownership>,
     settings: ProducerSettings,
     state: ProducerState<BatchToken>,
     inbox: mpsc::Receiver<TargetBatch>,
@@ -67,6 +71,7 @@ pub(crate) struct Producer {
     events: (mpsc::Sender<LinkEvent>, mpsc::Receiver<LinkEvent>),
     identities: (mpsc::Sender<NewIdentity>, mpsc::Receiver<NewIdentity>),
     identity_tasks: Vec<Task<()>>,
+    dead_letters: DeadLetters,
     codecs: CodecContexts,
     /// Target partitions that take nothing more, and why.
     stopped: BTreeMap<TopicPartition, String>,
@@ -111,6 +116,7 @@ impl Producer {
     pub(crate) fn new(
         shared: Arc<FlowShared>,
         cluster: Arc<Cluster>,
+        ownership: Arc<Ownership>,
         settings: ProducerSettings,
         inbox: mpsc::Receiver<TargetBatch>,
         leaders: watch::Receiver<Leaders>,
@@ -124,6 +130,7 @@ impl Producer {
         Self {
             shared,
             cluster,
+            ownership,
             settings,
             state,
             inbox,
@@ -132,6 +139,7 @@ impl Producer {
             events: mpsc::channel(64),
             identities: mpsc::channel(16),
             identity_tasks: Vec::new(),
+            dead_letters: DeadLetters::new(),
             codecs: CodecContexts::new(),
             stopped: BTreeMap::new(),
             words: BTreeMap::new(),
@@ -146,7 +154,7 @@ impl Producer {
             self.ask_identity(None);
         }
         let mut open = true;
-        while open || !self.state.is_idle() {
+        while open || !self.state.is_idle() || !self.dead_letters.is_idle() {
             let wake = self.state.next_timeout();
             tokio::select! {
                 biased;
@@ -158,6 +166,7 @@ impl Producer {
                     let new = new.expect("invariant: the producer holds a sender of its own");
                     self.set_identity(new);
                 }
+                written = self.dead_letters.next() => self.handle_dead_letter(written),
                 changed = self.leaders.changed() => match changed {
                     Ok(()) => self.apply_leaders(),
                     Err(_closed) => return, // the flow is gone, and with it all that could be acknowledged to
@@ -263,7 +272,7 @@ impl Producer {
 
     fn handle_answer(&mut self, request_id: u64, answer: &ProduceResponse) {
         let now = Instant::now().into_std();
-        self.shared.counters.throttled(answer.throttle_time_ms);
+        self.shared.counters.throttled_by_target(answer.throttle_time_ms);
         for topic in &answer.topics {
             let Some(name) = &topic.topic else { continue }; // only versions with topic ids leave the name out
             for partition in &topic.partitions {
@@ -317,7 +326,10 @@ impl Producer {
                 tracing::debug!(%tp, %error, "target partition moved");
                 self.shared.refresh_target.notify_one();
             }
-            ProducerEvent::Retrying { tp, error, attempt } => events::produce_retried(&tp, error, attempt),
+            ProducerEvent::Retrying { tp, error, attempt } => {
+                self.shared.counters.retried();
+                events::produce_retried(&tp, error, attempt);
+            }
             ProducerEvent::Stopped { tp, reason } => self.handle_stopped(&tp, reason),
             ProducerEvent::IdentityNeeded { tp: None } => {} // asked for at the start
             ProducerEvent::IdentityNeeded { tp } => self.ask_identity(tp),
@@ -366,6 +378,7 @@ impl Producer {
                 let link = Link {
                     node,
                     cluster: Arc::clone(&self.cluster),
+                    ownership: Arc::clone(&self.ownership),
                     events: self.events.0.clone(),
                     backoff: self.settings.reconnect,
                     timeout: self.settings.request_timeout,

@@ -15,6 +15,7 @@ use mirror_config::OnRefusedRecord;
 use mirror_core::halt::{HaltReason, Side};
 use mirror_router::split_in_two;
 
+use super::dead_letters::{DeadLetter, WrittenDeadLetter};
 use super::{BatchToken, Producer};
 use crate::events;
 use crate::partition::SourcePartition;
@@ -34,7 +35,7 @@ impl Producer {
         } else if batch.record_count() > 1 {
             self.split_refused(tp, batch, token, error)
         } else {
-            self.judge_record(tp, token, error)
+            self.judge_record(tp, batch, token, error)
         };
         if let Err(error) = self.state.resolve(tp, resolution) {
             // The partition was stopped meanwhile; what was queued behind is withdrawn by that.
@@ -82,11 +83,12 @@ impl Producer {
     fn judge_record(
         &mut self,
         tp: &TopicPartition,
+        batch: &OutgoingBatch,
         token: &BatchToken,
         error: ErrorCode,
     ) -> Resolution<BatchToken> {
         let reason = token.refused(tp, error, self.words.get(tp).cloned());
-        match self.shared.on_refused_record {
+        match &self.shared.on_refused_record {
             OnRefusedRecord::Halt => {
                 self.halt_source(&token.source, reason);
             }
@@ -99,8 +101,40 @@ impl Producer {
                 self.shared.counters.dropped(1);
                 token.source.handle_acked(&token.entries);
             }
+            OnRefusedRecord::DeadLetter { topic } => {
+                events::dead_letter(
+                    &token.source.tp,
+                    token.first_offset,
+                    token.last_offset,
+                    topic,
+                    error,
+                );
+                // Its entries stay open until the other topic has it: the position waits.
+                let write = DeadLetter {
+                    topic: Arc::clone(topic),
+                    batch: batch.clone(),
+                    token: token.clone_for_part(),
+                    reason: token.refused(tp, error, self.words.get(tp).cloned()),
+                };
+                self.dead_letters
+                    .write(&self.shared.tasks, Arc::clone(&self.cluster), write);
+            }
         }
         Resolution::Drop
+    }
+
+    pub(super) fn handle_dead_letter(&mut self, written: WrittenDeadLetter) {
+        let WrittenDeadLetter { letter, outcome } = written;
+        match outcome {
+            Ok(()) => {
+                self.shared.counters.dead_lettered(1);
+                letter.token.source.handle_acked(&letter.token.entries);
+            }
+            Err(error) => {
+                events::dead_letter_failed(&letter.token.source.tp, &letter.topic, &error);
+                self.halt_source(&letter.token.source, letter.reason);
+            }
+        }
     }
 
     /// Nothing more can be written to a target partition: everything that routes to it stands still, and only that.
@@ -150,7 +184,7 @@ impl BatchToken {
         self.last_offset - self.first_offset + 1 == i64::from(batch.record_count())
     }
 
-    fn clone_for_part(&self) -> Self {
+    pub(super) fn clone_for_part(&self) -> Self {
         Self {
             source: Arc::clone(&self.source),
             entries: self.entries.clone(),

@@ -7,15 +7,15 @@ use mirror_config::OnRefusedRecord;
 use mirror_core::halt::{HaltReason, Side};
 use mirror_router::RouteError;
 
-use super::Flow;
+use super::Generation;
 use crate::fetched::{Trouble, TroubleKind};
 use crate::fetcher::FetcherCommand;
 use crate::partition::SourcePartition;
 use crate::start_positions::log_range;
 
-// === impl Flow ===
+// === impl Generation ===
 
-impl Flow {
+impl Generation {
     pub(super) async fn look_into(&mut self, Trouble { partition, kind }: Trouble) {
         if partition.is_halted() {
             return;
@@ -30,7 +30,7 @@ impl Flow {
             TroubleKind::OutOfRange => self.judge_range(&partition).await,
             TroubleKind::Diverged { end_offset, epoch } => {
                 let (from, to) = (end_offset.min(position), position);
-                self.shared.halt(
+                self.flow.shared.halt(
                     &partition,
                     HaltReason::Diverged {
                         from,
@@ -41,13 +41,24 @@ impl Flow {
             }
             TroubleKind::Corrupt { offset, detail } => {
                 if self.is_second_look(&partition, offset) {
-                    self.shared
+                    self.flow
+                        .shared
                         .halt(&partition, HaltReason::Corrupt { offset, detail });
                 } else {
                     self.set_free(&partition.tp);
                 }
             }
             TroubleKind::Unroutable { offset, error } => self.judge_unroutable(&partition, offset, error),
+            TroubleKind::Gap { offset } => {
+                let rewinding = self
+                    .partitions
+                    .get(&partition.tp)
+                    .is_some_and(|supervised| supervised.rewind_to.is_some());
+                // Bytes that were on their way when the fetcher was told to go back do not follow, either.
+                if !rewinding && partition.cursor().offset > offset {
+                    self.refetch(&partition, offset);
+                }
+            }
             TroubleKind::Unauthorized(code) => {
                 let operation = format!("read topic {}", partition.tp.topic);
                 let reason = HaltReason::Unauthorized {
@@ -55,11 +66,11 @@ impl Flow {
                     operation,
                     error: code.to_string(),
                 };
-                self.shared.halt(&partition, reason);
+                self.flow.shared.halt(&partition, reason);
             }
             TroubleKind::Fatal(code) => {
                 let detail = format!("the source answered a fetch with {code}");
-                self.shared.halt(
+                self.flow.shared.halt(
                     &partition,
                     HaltReason::Unexpected {
                         side: Side::Source,
@@ -79,19 +90,23 @@ impl Flow {
             .get(&partition.tp)
             .and_then(|supervised| supervised.leader);
         let range = match leader {
-            Some((node, _)) => log_range(&self.source, node, &partition.tp).await.ok().flatten(),
+            Some((node, _)) => log_range(&self.flow.source, node, &partition.tp)
+                .await
+                .ok()
+                .flatten(),
             None => None,
         };
         match range {
             Some((earliest, _)) if cursor.offset < earliest => {
                 let (from, to) = (cursor.offset, earliest);
-                self.shared
+                self.flow
+                    .shared
                     .halt(partition, HaltReason::RetentionLoss { from, to });
             }
             Some((_, latest)) if cursor.offset > latest => {
                 let (from, to) = (latest, cursor.offset);
                 let leader_epoch = cursor.last_fetched_epoch;
-                self.shared.halt(
+                self.flow.shared.halt(
                     partition,
                     HaltReason::Diverged {
                         from,
@@ -104,7 +119,7 @@ impl Flow {
             Some((_, latest)) if self.has_waited_long(&partition.tp) => {
                 let (from, to) = (cursor.offset.min(latest), cursor.offset);
                 let leader_epoch = cursor.last_fetched_epoch;
-                self.shared.halt(
+                self.flow.shared.halt(
                     partition,
                     HaltReason::Diverged {
                         from,
@@ -146,9 +161,9 @@ impl Flow {
             },
         };
         let too_large = matches!(reason, HaltReason::RecordTooLarge { .. });
-        self.shared.halt(partition, reason);
-        if too_large && self.shared.on_refused_record == OnRefusedRecord::Abort {
-            self.shared.abort_on_send_failure();
+        self.flow.shared.halt(partition, reason);
+        if too_large && self.flow.shared.on_refused_record == OnRefusedRecord::Abort {
+            self.flow.shared.abort_on_send_failure();
         }
     }
 
@@ -157,9 +172,7 @@ impl Flow {
         let Some(supervised) = self.partitions.get_mut(&partition.tp) else {
             return true;
         };
-        let second = supervised.suspect == Some(offset);
-        supervised.suspect = Some(offset);
-        second
+        !supervised.suspects.insert(offset)
     }
 
     /// Fetches from `offset` again, after the fetcher that is ahead of it has let go.
@@ -178,7 +191,8 @@ impl Flow {
             .is_err()
         {
             let detail = format!("{}: its fetcher does not listen", ErrorCode::CORRUPT_MESSAGE);
-            self.shared
+            self.flow
+                .shared
                 .halt(partition, HaltReason::Corrupt { offset, detail });
         }
     }

@@ -1,11 +1,10 @@
 //! Finding partitions: the source's metadata against what is mirrored already.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use kafka_client::group::CommittedOffset;
 use kafka_wire::api::metadata::{MetadataResponse, MetadataTopic};
-use kafka_wire::ids::{TopicId, TopicPartition};
+use kafka_wire::ids::{NodeId, TopicId, TopicPartition};
 use mirror_config::{IsolationLevel, NullKeys, Partitioning};
 use mirror_core::halt::HaltReason;
 use mirror_core::topic_plan::PartitionRule;
@@ -13,8 +12,8 @@ use mirror_router::{Isolation, MergeBelow, RouterConfig};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::{Flow, KnownTopic, Supervised};
-use crate::committer::{commit_to, committed};
+use super::{Generation, KnownTopic, Supervised};
+use crate::committer::to_store;
 use crate::events;
 use crate::fetcher::FetcherCommand;
 use crate::partition::SourcePartition;
@@ -23,23 +22,35 @@ use crate::run_error::RunError;
 use crate::start_positions::{Start, Starting};
 use crate::target_topics::{TargetShape, WantedTopic, count, describe_settings, replication_factor};
 
-// === impl Flow ===
+/// How a partition is started.
+pub(super) struct StartWith {
+    /// Its leader, and the leader's epoch.
+    pub(super) leader: (NodeId, i32),
+    pub(super) why: &'static str,
+    /// It is known already that it must not be mirrored.
+    pub(super) halt: Option<HaltReason>,
+    /// A record that an operator wants left out.
+    pub(super) skip: Option<i64>,
+}
 
-impl Flow {
+/// Partitions that a line names before it says "and more".
+const EXAMPLES_MAX: usize = 8;
+
+// === impl Generation ===
+
+impl Generation {
     /// One look at the source: new leaders, new partitions, new topics, topics that are not what they were.
     pub(super) async fn refresh(&mut self) -> Result<(), RunError> {
-        let metadata = self.source.metadata(None).await.map_err(RunError::Client)?;
+        let metadata = self.flow.source.metadata(None).await.map_err(RunError::Client)?;
         self.halt_recreated(&metadata);
         self.halt_lost_targets();
         // What is mirrored already goes on before anything new is looked at: that may take a while.
         self.learn_leaders(&metadata);
         self.assign();
-        if self.at_start.is_none() {
-            self.at_start = Some(self.matching(&metadata));
-        }
+        self.flow.learn_topics(&metadata);
         for topic in &metadata.topics {
             let Some(name) = &topic.name else { continue };
-            if topic.error_code.is_ok() && self.config.flow.topics.matches(name) {
+            if topic.error_code.is_ok() && self.ownership.owns_of(name) {
                 self.prepare(name, topic).await?;
             }
         }
@@ -55,32 +66,17 @@ impl Flow {
         Ok(())
     }
 
-    /// Every partition of a topic that is to be mirrored.
-    fn matching(&self, metadata: &MetadataResponse) -> BTreeSet<TopicPartition> {
-        let mut matching = BTreeSet::new();
-        for topic in &metadata.topics {
-            let Some(name) = topic
-                .name
-                .as_ref()
-                .filter(|name| self.config.flow.topics.matches(name))
-            else {
-                continue;
-            };
-            let of_topic = topic.partitions.iter().map(|partition| partition.partition_index);
-            matching.extend(of_topic.map(|partition| TopicPartition::new(Arc::clone(name), partition)));
-        }
-        matching
-    }
-
     /// A target topic that was made anew has lost its history: going on would hide that (traps.md 3).
     fn halt_lost_targets(&self) {
-        for topic in self.target_topics.recreated() {
+        for topic in self.flow.target_topics.recreated() {
             let partitions = self.partitions.values().map(|supervised| &supervised.partition);
             for partition in partitions.filter(|partition| partition.target_topic == topic) {
                 partition.withdraw();
                 let detail =
                     format!("topic {topic} was deleted and made anew on the target while it was mirrored");
-                self.shared.halt(partition, HaltReason::TargetTopic { detail });
+                self.flow
+                    .shared
+                    .halt(partition, HaltReason::TargetTopic { detail });
             }
         }
     }
@@ -106,7 +102,8 @@ impl Flow {
                 let partition = &supervised.partition;
                 let position = partition.acked().offset;
                 let (old, new) = (known.topic_id, topic.topic_id);
-                self.shared
+                self.flow
+                    .shared
                     .halt(partition, HaltReason::TopicRecreated { position, old, new });
             }
         }
@@ -121,19 +118,20 @@ impl Flow {
         }) {
             return Ok(());
         }
-        let settings = describe_settings(&self.source, name)
+        let settings = describe_settings(&self.flow.source, name)
             .await
             .map_err(RunError::Client)?;
+        let target_name = self.flow.config.rename.target_name(name);
         let wanted = WantedTopic {
-            name,
+            name: &target_name,
             partitions,
             replication_factor: self
-                .config
                 .flow
+                .config
                 .replication_factor
                 .unwrap_or_else(|| replication_factor(topic)),
             settings: &settings,
-            rule: match self.config.flow.partitioning {
+            rule: match self.flow.config.partitioning {
                 Partitioning::Preserve => PartitionRule::Preserve,
                 // The count is pinned at the first look: growing would move keys to other partitions (traps.md 18).
                 Partitioning::ByKey => PartitionRule::ByKey {
@@ -141,9 +139,9 @@ impl Flow {
                 },
             },
         };
-        match self.target_topics.prepare(&wanted).await {
+        match self.flow.target_topics.prepare(&wanted).await {
             Ok(target) => {
-                let target = match (self.config.flow.partitioning, known) {
+                let target = match (self.flow.config.partitioning, known) {
                     (Partitioning::ByKey, Some(known)) => known.target,
                     _ => target,
                 };
@@ -153,7 +151,7 @@ impl Flow {
                     target,
                 };
                 self.topics.insert(Arc::clone(name), known);
-                self.shared.refresh_target.notify_one();
+                self.flow.shared.refresh_target.notify_one();
             }
             Err(reason) => {
                 // The next refresh tries again; topics that are ready do not wait for this one.
@@ -207,7 +205,7 @@ impl Flow {
         if starting.is_empty() {
             return Ok(());
         }
-        let starts = self.positions.resolve(&self.source, &starting).await?;
+        let starts = self.positions.resolve(&self.flow.source, &starting).await?;
         if starts.len() < starting.len() {
             self.refresh_soon();
         }
@@ -216,26 +214,36 @@ impl Flow {
             let Some(start) = starts.get(&partition.tp).cloned() else {
                 continue;
             };
-            self.next_key += 1;
-            let (tp, target_topic) = (partition.tp.clone(), Arc::clone(&partition.tp.topic));
-            let shared =
-                SourcePartition::new(self.next_key, tp, target_topic, start.topic_id, start.position);
+            let (tp, target_topic) = (
+                partition.tp.clone(),
+                self.flow.config.rename.target_name(&partition.tp.topic),
+            );
+            let key = self.flow.next_key();
+            let member = self.ownership.member_of(&tp);
+            let shared = SourcePartition::new(key, tp, target_topic, start.topic_id, start.position, member);
             ready.push((shared, partition, start));
         }
-        let to_commit: BTreeMap<TopicPartition, CommittedOffset> = ready
+        let resolved: Vec<_> = ready
             .iter()
             .filter(|(_, _, start)| start.to_commit)
-            .map(|(partition, _, start)| (partition.tp.clone(), committed(partition, start.position)))
+            .map(|(partition, _, start)| to_store(partition, start.position))
             .collect();
-        if !to_commit.is_empty() {
-            for (tp, code) in commit_to(&self.positions.group, &to_commit).await? {
+        if !resolved.is_empty() {
+            for (tp, code) in self.flow.store.store(&self.ownership, &resolved).await? {
                 events::commit_refused(&tp, code);
                 ready.retain(|(partition, _, _)| partition.tp != tp);
                 self.refresh_soon();
             }
         }
+        tell_skipped(&ready);
         for (partition, starting, start) in ready {
-            self.start_partition(partition, &starting, &start);
+            let with = StartWith {
+                leader: (starting.leader, starting.leader_epoch),
+                why: start.why,
+                halt: start.halt,
+                skip: None,
+            };
+            self.start_partition(partition, with);
         }
         Ok(())
     }
@@ -264,9 +272,8 @@ impl Flow {
                     topic: Arc::clone(name),
                     partition: partition.partition_index,
                 };
-                if !self.partitions.contains_key(&tp) {
-                    let is_new =
-                        beside_known || self.at_start.as_ref().is_some_and(|known| !known.contains(&tp));
+                if self.ownership.owns(&tp) && !self.partitions.contains_key(&tp) {
+                    let is_new = beside_known || self.flow.appeared_while_running(&tp);
                     starting.push(Starting {
                         tp,
                         topic_id: topic.topic_id,
@@ -280,13 +287,13 @@ impl Flow {
         starting
     }
 
-    fn start_partition(&mut self, partition: Arc<SourcePartition>, starting: &Starting, start: &Start) {
-        let Some(target) = self.topics.get(&starting.tp.topic).map(|topic| topic.target) else {
+    pub(super) fn start_partition(&mut self, partition: Arc<SourcePartition>, with: StartWith) {
+        let Some(target) = self.topics.get(&partition.tp.topic).map(|topic| topic.target) else {
             return;
         };
         let (chunks, receiver) = mpsc::channel(CHUNKS);
-        let routing = Routing::new(
-            Arc::clone(&self.shared),
+        let mut routing = Routing::new(
+            Arc::clone(&self.flow.shared),
             Arc::clone(&partition),
             self.router_config(target),
             receiver,
@@ -296,20 +303,23 @@ impl Flow {
                 draining: self.draining.subscribe(),
             },
         );
-        match &start.halt {
-            Some(reason) => self.shared.halt(&partition, reason.clone()),
-            None => events::partition_starts(&partition.tp, start.position.offset, start.why),
+        if let Some(offset) = with.skip {
+            routing.skip_record(offset);
         }
-        self.committed.add(Arc::clone(&partition));
+        match with.halt {
+            Some(reason) => self.flow.shared.halt(&partition, reason),
+            None => events::partition_starts(&partition.tp, partition.acked().offset, with.why),
+        }
+        self.flow.shared.add_partition(Arc::clone(&partition));
         let tp = partition.tp.clone();
         let supervised = Supervised {
             partition,
             chunks,
-            routing: self.shared.tasks.start("routing", routing.run()),
-            leader: Some((starting.leader, starting.leader_epoch)),
+            routing: self.flow.shared.tasks.start("routing", routing.run()),
+            leader: Some(with.leader),
             fetcher: None,
             not_before: Instant::now(),
-            suspect: None,
+            suspects: BTreeSet::new(),
             rewind_to: None,
             last_trouble: None,
         };
@@ -317,7 +327,7 @@ impl Flow {
     }
 
     fn router_config(&self, target: TargetShape) -> RouterConfig {
-        let flow = &self.config.flow;
+        let flow = &self.flow.config;
         RouterConfig {
             partitioning: match flow.partitioning {
                 Partitioning::Preserve => mirror_router::Partitioning::Preserve,
@@ -341,10 +351,29 @@ impl Flow {
                 IsolationLevel::ReadCommitted => Isolation::ReadCommitted,
                 IsolationLevel::ReadUncommitted => Isolation::ReadUncommitted,
             },
-            decompressed_cap: self.config.memory.decompressed_batch_bytes_max,
-            buffered_max_bytes: self.config.memory.in_flight_bytes_max / 16,
+            decompressed_cap: self.flow.memory.decompressed_batch_bytes_max,
+            buffered_max_bytes: self.flow.memory.in_flight_bytes_max / 16,
         }
     }
+}
+
+/// One line for all partitions whose present content is left out: it is the setting that loses most (KAFKA-4668).
+fn tell_skipped(ready: &[(Arc<SourcePartition>, Starting, Start)]) {
+    let skipping: Vec<_> = ready
+        .iter()
+        .filter(|(_, _, start)| start.skips_offsets > 0)
+        .collect();
+    if skipping.is_empty() {
+        return;
+    }
+    let offsets = skipping.iter().map(|(_, _, start)| start.skips_offsets).sum();
+    let examples: Vec<_> = skipping
+        .iter()
+        .take(EXAMPLES_MAX)
+        .map(|(partition, _, start)| format!("{} below offset {}", partition.tp, start.position.offset))
+        .collect();
+    let more = if skipping.len() > EXAMPLES_MAX { ", .." } else { "" };
+    events::existing_skipped(skipping.len(), offsets, &(examples.join(", ") + more));
 }
 
 /// Do both ids name a topic, and not the same one?

@@ -1,24 +1,25 @@
-//! The end of a flow: what was routed is sent and acknowledged, what was acknowledged is committed, the rest is left
-//! for the next start.
+//! The end of a generation: what was routed is sent and acknowledged, what was acknowledged is stored, the rest is left
+//! for whoever owns it next.
 
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
-use super::Flow;
+use super::Generation;
 use crate::events;
 
 /// The last commit may take this much longer than everything before it.
 const FINAL_COMMIT_TIMEOUT: Duration = Duration::from_secs(2);
 
-// === impl Flow ===
+// === impl Generation ===
 
-impl Flow {
-    pub(super) async fn drain(self) {
-        let deadline = Instant::now() + self.config.life.drain_timeout;
+impl Generation {
+    /// Finishes what is in hand, until `deadline` at the latest, and stores the positions. Nothing is written to the
+    /// target after this returns.
+    pub(crate) async fn drain(self, deadline: Instant) {
         let Self {
-            shared,
-            committed,
+            flow,
+            ownership,
             partitions,
             fetchers,
             to_producer,
@@ -38,19 +39,34 @@ impl Flow {
         // With its last sender gone the producer ends as soon as everything is acknowledged.
         drop(to_producer);
         drained &= matches!(timeout_at(deadline, producer.ended()).await, Ok(Ok(())));
+        // What is still unacknowledged is withdrawn before the positions are given away.
+        ownership.give_up();
+        drop(producer);
         stop_committing.send_replace(true);
         let last_commit = timeout_at(deadline + FINAL_COMMIT_TIMEOUT, committer.ended()).await;
         if !matches!(last_commit, Ok(Ok(Ok(())))) {
             events::last_commit_failed();
         }
         if !drained {
-            let waiting = committed
-                .all()
+            let partitions = flow.shared.partitions();
+            let unacknowledged = partitions
                 .iter()
                 .map(|partition| partition.batches_in_flight())
                 .sum();
-            events::not_drained(waiting);
+            events::not_drained(unacknowledged);
+            flow.shared.counters.withdrawn(unacknowledged);
         }
-        events::stopped(&shared.counters.totals(), &shared.halts());
+    }
+
+    /// The partitions belong to others by now: nothing more is written, and nothing stored.
+    pub(crate) fn abandon(self) {
+        self.ownership.give_up();
+        let partitions = self.flow.shared.partitions();
+        let unacknowledged = partitions
+            .iter()
+            .map(|partition| partition.batches_in_flight())
+            .sum();
+        events::abandoned(unacknowledged);
+        self.flow.shared.counters.withdrawn(unacknowledged);
     }
 }

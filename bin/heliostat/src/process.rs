@@ -1,0 +1,70 @@
+//! A process that mirrors, from its configuration to its exit code; what it was started by makes no difference here.
+
+use std::process::ExitCode;
+
+use mirror_config::Config;
+use mirror_runtime::{Mirror, Outcome};
+use tokio::runtime::{self, Runtime};
+use tokio::sync::oneshot;
+
+use crate::supervise::{self, End, EndSignals};
+use crate::{names, report};
+
+/// MirrorMaker's exit code when the target refused a record for good: `sys.exit(-1)`.
+const ABORTED_ON_SEND_FAILURE: u8 = 255;
+
+/// Mirrors until a signal, a failure, or a refused record that ends the process. `starting` is said first.
+pub(crate) fn run(config: Config, starting: &str) -> ExitCode {
+    match runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => {
+            let code = runtime.block_on(run_until_end(config, starting));
+            leave(runtime);
+            code
+        }
+        Err(error) => {
+            report::error(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Whatever still runs after the drain, or after a second signal, is not waited for.
+fn leave(runtime: Runtime) {
+    runtime.shutdown_background();
+}
+
+async fn run_until_end(config: Config, starting: &str) -> ExitCode {
+    for cluster in config.flows.iter().flat_map(|flow| [&flow.source, &flow.target]) {
+        if let Err(error) = names::check(cluster).await {
+            report::error(&error);
+            return ExitCode::FAILURE;
+        }
+    }
+    let signals = match EndSignals::listen() {
+        Ok(signals) => signals,
+        Err(error) => {
+            report::error(&error);
+            return ExitCode::FAILURE;
+        }
+    };
+    tracing::info!("{starting}");
+    let mirror = match Mirror::new(config) {
+        Ok(mirror) => mirror,
+        Err(error) => return failed(&error),
+    };
+    let run = |asked: oneshot::Receiver<()>| {
+        // The sender is dropped only with this whole process.
+        mirror.run(async { drop(asked.await) })
+    };
+    match supervise::until_end(run, signals).await {
+        End::Run(Ok(Outcome::Drained)) => ExitCode::SUCCESS,
+        End::Run(Ok(Outcome::AbortedOnSendFailure)) => ExitCode::from(ABORTED_ON_SEND_FAILURE),
+        End::Run(Err(error)) => failed(&error),
+        End::Killed(signal) => supervise::killed_by(signal),
+    }
+}
+
+fn failed(error: &mirror_runtime::RunError) -> ExitCode {
+    report::error(error);
+    u8::try_from(error.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from)
+}

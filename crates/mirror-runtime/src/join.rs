@@ -1,0 +1,185 @@
+//! How a flow comes into its group: with the members of a dead predecessor, where there was one, and with the place its
+//! positions live in.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use kafka_client::Cluster;
+use kafka_client::group::GroupClient;
+use kafka_client::membership::{
+    GroupAssignment, LeaderUserData, MemberIdentity, Membership, MembershipSettings, leave_members,
+};
+use kafka_client_core::assignor::Assignor;
+use mirror_config::{FlowConfig, Positions};
+use mirror_positions::{PositionTopic, PositionTopicSettings, read_if_exists, reverse_flow};
+use tokio::sync::watch;
+use tokio::time::Duration;
+
+use crate::events;
+use crate::flow::FlowContext;
+use crate::position_store::{PositionStore, TargetPositions};
+use crate::run_error::RunError;
+use crate::settings;
+use crate::state_folder::StateFolder;
+
+/// How long a coordinator that moves or loads is waited for.
+const COORDINATOR_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Opens the place where the flow's positions live.
+pub(crate) async fn position_store(
+    config: &FlowConfig,
+    source: &Arc<Cluster>,
+    target: &Arc<Cluster>,
+    state: &StateFolder,
+) -> Result<PositionStore, RunError> {
+    let source_group = |group_id: &str| GroupClient::new(Arc::clone(source), group_id, COORDINATOR_PATIENCE);
+    match &config.positions {
+        Positions::SourceGroup { group_id } => Ok(PositionStore::SourceGroup(source_group(group_id))),
+        Positions::TargetTopic { topic, commit_group } => {
+            let settings = PositionTopicSettings {
+                topic: topic.as_str().into(),
+                flow: config.name.clone(),
+                instance: state.path().display().to_string(),
+                request_timeout: config.target.request_timeout,
+            };
+            let topic = PositionTopic::open(Arc::clone(target), settings)
+                .await
+                .map_err(RunError::Positions)?;
+            Ok(PositionStore::TargetTopic(TargetPositions {
+                topic: Arc::new(topic),
+                source_cluster_id: cluster_id(source),
+                commit_group: commit_group.as_deref().map(source_group),
+            }))
+        }
+    }
+}
+
+/// Joins the group. The members of a dead predecessor are taken over where we have a stream for them, so that the group
+/// need not wait for their sessions to end; those that are left over leave.
+pub(crate) async fn join(
+    context: &Arc<FlowContext>,
+    state: &StateFolder,
+    topics: BTreeMap<Arc<str>, i32>,
+) -> Membership {
+    let config = &context.config.membership;
+    let group_cluster = match &*context.store {
+        PositionStore::SourceGroup(_) => &context.source,
+        PositionStore::TargetTopic(_) => &context.target,
+    };
+    let mut remembered = state.members();
+    let surplus = remembered.split_off(remembered.len().min(config.client_ids.len()));
+    if !remembered.is_empty() {
+        events::taking_over(remembered.len(), &config.group_id);
+    }
+    let surplus: Vec<String> = surplus.into_iter().filter(|id| !id.is_empty()).collect();
+    if !surplus.is_empty()
+        && let Err(error) = leave_members(group_cluster, &config.group_id, &surplus).await
+    {
+        events::dead_members_stay(surplus.len(), &error);
+    }
+    let mut remembered = remembered.into_iter();
+    let members = config.client_ids.iter().map(|client_id| MemberIdentity {
+        client_id: client_id.as_str().into(),
+        member_id: remembered.next().unwrap_or_default(),
+    });
+    let settings = MembershipSettings {
+        group_id: config.group_id.clone(),
+        protocol_type: config.protocol_type.to_owned(),
+        assignors: config
+            .assignors
+            .iter()
+            .map(|assignor| match assignor {
+                mirror_config::Assignor::Range => Assignor::Range,
+                mirror_config::Assignor::RoundRobin => Assignor::RoundRobin,
+            })
+            .collect(),
+        members: members.collect(),
+        session_timeout: config.session_timeout,
+        heartbeat_interval: config.heartbeat_interval,
+        rebalance_timeout: config.rebalance_timeout,
+        backoff: settings::backoff(
+            context.config.source.retry_backoff,
+            context.config.source.reconnect_backoff_max,
+        ),
+        leader_user_data: fence_source(&context.store),
+    };
+    Membership::join(
+        Arc::clone(group_cluster),
+        Arc::clone(&context.source),
+        settings,
+        topics,
+    )
+}
+
+/// Positions in a topic are fenced by a number that the group's leader takes anew for each generation and hands out
+/// with the assignment. Positions in a group are fenced by the group itself.
+fn fence_source(store: &PositionStore) -> Option<LeaderUserData> {
+    let PositionStore::TargetTopic(positions) = store else {
+        return None;
+    };
+    let topic = Arc::clone(&positions.topic);
+    Some(Arc::new(move || {
+        let topic = Arc::clone(&topic);
+        Box::pin(async move {
+            let fence = topic.claim().await.map_err(|error| error.to_string())?;
+            Ok(Bytes::copy_from_slice(&fence.to_be_bytes()))
+        })
+    }))
+}
+
+/// The number that came with an assignment; -1 where there is none.
+pub(crate) fn fence_of(assignment: &GroupAssignment) -> i64 {
+    let bytes: Result<[u8; 8], _> = assignment.user_data.as_ref().try_into();
+    bytes.map_or(-1, i64::from_be_bytes)
+}
+
+/// Keeps the members' ids in the state folder, for a successor that has to speak for them.
+pub(crate) async fn remember(state: Arc<StateFolder>, mut member_ids: watch::Receiver<Vec<String>>) {
+    loop {
+        let ids = member_ids.borrow_and_update().clone();
+        if ids.iter().any(|id| !id.is_empty())
+            && let Err(error) = state.remember(&ids)
+        {
+            events::state_not_kept(&error);
+        }
+        if member_ids.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+/// A flow that brings the same topics back would fill both clusters for ever (traps.md 29).
+pub(crate) async fn check_reverse_flow(context: &FlowContext) -> Result<(), RunError> {
+    let Positions::TargetTopic { topic, .. } = &context.config.positions else {
+        return Ok(());
+    };
+    let stored = read_if_exists(
+        &context.source,
+        &topic.as_str().into(),
+        context.config.source.request_timeout,
+    )
+    .await
+    .map_err(RunError::Positions)?;
+    let Some(stored) = stored else { return Ok(()) };
+    let topics: BTreeSet<Arc<str>> = context
+        .topic_names()
+        .into_iter()
+        .filter(|name| context.config.rename.target_name(name) == *name)
+        .collect();
+    let reverse = reverse_flow(&stored, &cluster_id(&context.target), &topics);
+    match reverse.into_iter().next() {
+        None => Ok(()),
+        Some(found) => Err(RunError::ReverseFlow {
+            flow: found.flow,
+            topic: found.topic.to_string(),
+        }),
+    }
+}
+
+/// What a cluster is called in stored positions; brokers before 0.10.1 have no id, there our name for it has to do.
+fn cluster_id(cluster: &Cluster) -> String {
+    cluster
+        .cluster_id()
+        .unwrap_or_else(|| format!("alias:{}", cluster.alias()))
+}

@@ -1,0 +1,187 @@
+//! A process: its flows, the memory they share, and how it is looked at and spoken to while it runs.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+use std::time::Duration;
+
+use mirror_config::Config;
+use mirror_core::control::{ControlReply, ControlRequest};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::timeout;
+
+use crate::control::{self, Addressee};
+use crate::flow::{Flow, FlowEnd, FlowParts};
+use crate::memory::Memory;
+use crate::progress_report;
+use crate::run_error::RunError;
+use crate::settings;
+use crate::shared::FlowShared;
+use crate::state_folder::StateFolder;
+use crate::status::{StatusView, ViewedFlow};
+use crate::tasks::Tasks;
+
+/// Commands that may wait for a flow, and for the process.
+const COMMANDS: usize = 16;
+/// A flow that drains has at most this much longer than its drain to leave its group.
+const LEAVE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How a run that did not fail ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Asked to stop, drained and committed.
+    Drained,
+    /// The target refused a record and the configuration says to end for it.
+    AbortedOnSendFailure,
+}
+
+/// A request of an operator, and where its answer goes.
+pub type ControlMessage = (ControlRequest, oneshot::Sender<ControlReply>);
+
+/// Everything of a process before it runs: its state folders are locked, nothing is connected.
+pub struct Mirror {
+    flows: Vec<FlowParts>,
+    addressees: Vec<Addressee>,
+    control: (mpsc::Sender<ControlMessage>, mpsc::Receiver<ControlMessage>),
+    view: StatusView,
+}
+
+// === impl Mirror ===
+
+impl Mirror {
+    /// Locks a state folder for each flow.
+    ///
+    /// # Errors
+    /// [`RunError::State`] when a state folder cannot be used.
+    pub fn new(config: Config) -> Result<Self, RunError> {
+        let largest_batch = config
+            .flows
+            .iter()
+            .map(|flow| flow.fetch.partition_bytes_max)
+            .max();
+        let limits = settings::budget_limits(config.memory, largest_batch.unwrap_or(0));
+        let memory = Memory::new(limits);
+        let keys = Arc::new(AtomicU32::new(1));
+        let mut flows = Vec::new();
+        let mut addressees = Vec::new();
+        let mut viewed = Vec::new();
+        for flow in config.flows {
+            let state =
+                StateFolder::lock(&config.state.dir, &flow.membership.group_id).map_err(RunError::State)?;
+            let shared = FlowShared::new(Arc::clone(&memory), flow.on_refused_record.clone());
+            let (sender, commands) = mpsc::channel(COMMANDS);
+            addressees.push(Addressee {
+                flow: flow.name.clone(),
+                commands: sender,
+            });
+            viewed.push(ViewedFlow {
+                name: flow.name.clone(),
+                source: flow.source.alias.clone(),
+                target: flow.target.alias.clone(),
+                shared: Arc::clone(&shared),
+            });
+            flows.push(FlowParts {
+                config: flow,
+                memory: config.memory,
+                life: config.life,
+                shared,
+                keys: Arc::clone(&keys),
+                state,
+                commands,
+            });
+        }
+        let instance = flows
+            .first()
+            .map_or_else(String::new, |flow| flow.state.path().display().to_string());
+        let view = StatusView::new(viewed, instance, memory, limits.total);
+        Ok(Self {
+            flows,
+            addressees,
+            control: mpsc::channel(COMMANDS),
+            view,
+        })
+    }
+
+    /// A look at the process, from any thread, at any time.
+    pub fn view(&self) -> StatusView {
+        self.view.clone()
+    }
+
+    /// Where an operator's requests go.
+    pub fn control(&self) -> mpsc::Sender<ControlMessage> {
+        self.control.0.clone()
+    }
+
+    /// Where the control socket of this process belongs: in the state folder that it holds. `None` without a flow.
+    pub fn control_socket(&self) -> Option<PathBuf> {
+        self.flows
+            .first()
+            .map(|flow| flow.state.path().join("control.sock"))
+    }
+
+    /// Mirrors until `shutdown` is ready. The first flow that fails ends the others in an orderly way, too: a mirror
+    /// that does half of its work looks alive and is not.
+    ///
+    /// # Errors
+    /// What prevents a start, or ends a run that was not asked to end. Positions are stored as far as the target has
+    /// acknowledged in every case in which the place they live in still answers.
+    pub async fn run(self, shutdown: impl Future<Output = ()> + Send + 'static) -> Result<Outcome, RunError> {
+        let Self {
+            flows,
+            addressees,
+            control,
+            view,
+        } = self;
+        let tasks = Tasks::new();
+        let stop = watch::Sender::new(false);
+        let shareds = flows.iter().map(|flow| Arc::clone(&flow.shared)).collect();
+        let _report = tasks.start("progress report", progress_report::run(shareds));
+        let _control = tasks.start("control", control::serve(control.1, addressees, view));
+        let patience = flows
+            .iter()
+            .map(|flow| flow.life.drain_timeout)
+            .max()
+            .unwrap_or_default()
+            + LEAVE_TIMEOUT;
+        let (ends, mut ended) = mpsc::channel(flows.len().max(1));
+        let running: Vec<_> = flows
+            .into_iter()
+            .map(|flow| {
+                let (ends, mut stop) = (ends.clone(), stop.subscribe());
+                tasks.start("flow", async move {
+                    let stopping = Box::pin(async move { drop(stop.wait_for(|stop| *stop).await) });
+                    drop(ends.send(Flow::run(flow, stopping).await).await);
+                })
+            })
+            .collect();
+        drop(ends);
+        let mut outcome = Ok(Outcome::Drained);
+        tokio::select! {
+            biased;
+            () = shutdown => {}
+            panicked = tasks.panicked() => outcome = Err(RunError::Panicked(panicked)),
+            Some(end) = ended.recv() => outcome = judge(end),
+        }
+        stop.send_replace(true);
+        let others = async {
+            while let Some(end) = ended.recv().await {
+                let end = judge(end);
+                // The first reason is the one to be told.
+                if matches!(outcome, Ok(Outcome::Drained)) {
+                    outcome = end;
+                }
+            }
+        };
+        drop(timeout(patience, others).await);
+        drop(running);
+        outcome
+    }
+}
+
+fn judge(end: FlowEnd) -> Result<Outcome, RunError> {
+    match end {
+        FlowEnd::Shutdown => Ok(Outcome::Drained),
+        FlowEnd::AbortedOnSendFailure => Ok(Outcome::AbortedOnSendFailure),
+        FlowEnd::Failed(error) => Err(error),
+    }
+}

@@ -1,0 +1,202 @@
+//! The folder in which an instance remembers itself: a lock that the living hold, and the ids that its group members had.
+//!
+//! ```text
+//!   STATE DIR / GROUP / 0 / lock          held as long as the process lives
+//!                         / members.json  ids of the group members, by stream
+//!                     / 1 / ..            a second instance of the same group on this host
+//! ```
+//! A process that was killed cannot leave its group; the coordinator would wait for its members until their session
+//! ends. Whoever gets the lock of a folder knows that its owner is dead and may speak for its members.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+/// Instances of one group that may share a host and a state directory.
+const SLOTS_MAX: u32 = 64;
+/// Bytes of a members file that are read; a stream's id has some 60.
+const MEMBERS_BYTES_MAX: u64 = 1024 * 1024;
+
+/// A locked state folder. The lock ends with the process, however it ends.
+#[derive(Debug)]
+pub(crate) struct StateFolder {
+    path: PathBuf,
+    _lock: File,
+}
+
+/// Why no state folder can be had.
+#[derive(Debug, thiserror::Error)]
+pub enum StateFolderError {
+    /// The file system refuses.
+    #[error(
+        "the state folder {} cannot be used: {error}; name a folder that this user may write with --state.dir (state.dir in a TOML file)",
+        path.display()
+    )]
+    Unusable {
+        /// What was tried.
+        path: PathBuf,
+        /// Why it failed.
+        error: io::Error,
+    },
+    /// Every slot is in use.
+    #[error("{SLOTS_MAX} instances of {group} already use the state folder {}", path.display())]
+    Full {
+        /// The group.
+        group: String,
+        /// The folder of the group.
+        path: PathBuf,
+    },
+}
+
+// === impl StateFolder ===
+
+impl StateFolder {
+    /// Takes the first folder of the group that no living process holds.
+    pub(crate) fn lock(state_dir: &Path, group: &str) -> Result<Self, StateFolderError> {
+        let of_group = state_dir.join(file_name(group));
+        for slot in 0..SLOTS_MAX {
+            let path = of_group.join(slot.to_string());
+            let unusable = |error| StateFolderError::Unusable {
+                path: path.clone(),
+                error,
+            };
+            fs::create_dir_all(&path).map_err(unusable)?;
+            let lock = OpenOptions::new()
+                .create(true)
+                .truncate(false)
+                .write(true)
+                .open(path.join("lock"))
+                .map_err(unusable)?;
+            match lock.try_lock() {
+                Ok(()) => return Ok(Self { path, _lock: lock }),
+                Err(TryLockError::WouldBlock) => {}
+                Err(TryLockError::Error(error)) => return Err(unusable(error)),
+            }
+        }
+        Err(StateFolderError::Full {
+            group: group.to_owned(),
+            path: of_group,
+        })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The ids that the last owner's members had, by stream; empty if it left its group, or there was none.
+    ///
+    /// A file that cannot be read is as good as none: the group then waits for the session to end, as it does for Java.
+    pub(crate) fn members(&self) -> Vec<String> {
+        let path = self.members_file();
+        let is_small = fs::metadata(&path).is_ok_and(|file| file.len() <= MEMBERS_BYTES_MAX);
+        let text = is_small.then(|| fs::read_to_string(&path).ok()).flatten();
+        text.and_then(|text| serde_json::from_str(&text).ok())
+            .unwrap_or_default()
+    }
+
+    /// Remembers the members' ids. The file is replaced as a whole, so that a crash leaves the old one or the new one.
+    pub(crate) fn remember(&self, members: &[String]) -> io::Result<()> {
+        let text = serde_json::to_string(members)?;
+        let new = self.path.join("members.json.new");
+        let mut file = File::create(&new)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        fs::rename(new, self.members_file())
+    }
+
+    fn members_file(&self) -> PathBuf {
+        self.path.join("members.json")
+    }
+}
+
+/// A group's name as the name of a folder: what a path cannot hold becomes `%` and its number.
+fn file_name(group: &str) -> String {
+    let mut name = String::new();
+    for byte in group.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' => name.push(char::from(byte)),
+            b'.' if !name.is_empty() => name.push('.'),
+            _ => name.push_str(&format!("%{byte:02x}")),
+        }
+    }
+    if name.len() > 200 {
+        // Longer than a file name may be: what is cut off is told apart by its checksum.
+        let checksum = group.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+        name.truncate(180);
+        name.push_str(&format!("%{checksum:016x}"));
+    }
+    name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_living_keep_their_folder_and_the_dead_leave_theirs() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = StateFolder::lock(dir.path(), "mirror").unwrap();
+        let second = StateFolder::lock(dir.path(), "mirror").unwrap();
+        assert_ne!(first.path(), second.path());
+        first.remember(&["a-1".to_owned(), "a-2".to_owned()]).unwrap();
+        second.remember(&["b-1".to_owned()]).unwrap();
+        let path = first.path().to_owned();
+        drop(first);
+        let third = StateFolder::lock(dir.path(), "mirror").unwrap();
+        assert_eq!(third.path(), path);
+        assert_eq!(third.members(), ["a-1", "a-2"]);
+        assert_eq!(second.members(), ["b-1"]);
+    }
+
+    #[test]
+    fn a_damaged_file_is_as_good_as_none() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = StateFolder::lock(dir.path(), "mirror").unwrap();
+        assert_eq!(folder.members(), [""; 0]);
+        for damaged in ["", "{", "7", "[1]"] {
+            fs::write(folder.members_file(), damaged).unwrap();
+            assert_eq!(folder.members(), [""; 0], "{damaged}");
+        }
+    }
+
+    #[test]
+    fn any_group_has_a_folder_of_its_own_inside_the_state_directory() {
+        let dir = tempfile::tempdir().unwrap();
+        let groups = [
+            "..",
+            ".",
+            "a/b",
+            "a%2fb",
+            "/etc",
+            "",
+            &"x".repeat(249),
+            &"x".repeat(250),
+            "ä",
+        ];
+        let mut paths = std::collections::BTreeSet::new();
+        for group in groups {
+            let folder = StateFolder::lock(dir.path(), group).unwrap();
+            assert!(folder.path().starts_with(dir.path()), "{group}");
+            let depth = folder
+                .path()
+                .strip_prefix(dir.path())
+                .unwrap()
+                .components()
+                .count();
+            assert_eq!(depth, if group.is_empty() { 1 } else { 2 }, "{group}");
+            paths.insert(folder.path().to_owned());
+        }
+        assert_eq!(paths.len(), groups.len());
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_made_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("file");
+        fs::write(&file, "").unwrap();
+        let text = StateFolder::lock(&file, "g").unwrap_err().to_string();
+        assert!(text.contains("file") && text.contains("--state.dir"), "{text}");
+    }
+}
