@@ -50,7 +50,7 @@ pub enum PositionRecordKey {
 /// What a position belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PositionKey {
-    /// The source cluster's id, so that a mirror of the other direction is told apart (traps.md 29).
+    /// The source cluster's id, so that a mirror of the other direction is told apart.
     pub cluster_id: String,
     /// The partition on the source.
     pub tp: TopicPartition,

@@ -1,4 +1,4 @@
-//! Does another flow already bring the same topics from the other side (traps.md 29)?
+//! Does another flow already bring the same topics from the other side?
 //!
 //! Two flows over the same names in both directions fill both clusters for ever. Each keeps its positions on its own
 //! target, which is the other's source: there, positions that name our target as their source give the other one away.

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use kafka_client::Cluster;
-use kafka_record::{BatchBuilder, Codec, CodecContexts, OutgoingBatch};
+use kafka_record::{BatchBuilder, Codec, CodecContexts, HEADER_LEN, OutgoingBatch};
 use kafka_wire::ids::{TopicId, TopicPartition};
 use mirror_core::position_record::{ClaimKey, ClaimValue, PositionKey, PositionValue, StoredPositions};
 use tokio::sync::Mutex;
@@ -184,7 +184,7 @@ impl PositionTopic {
         let mut writing = self.writing.lock().await;
         let written_at_ms = now_ms();
         let mut batch_records = Vec::new();
-        let mut batch_bytes = 0;
+        let mut batch_bytes = HEADER_LEN;
         let mut begun = 0;
         for (index, position) in positions.iter().enumerate() {
             let records = self.records_of(fence, position, written_at_ms);
@@ -193,7 +193,7 @@ impl PositionTopic {
                 writing.append(&batch_records).await?;
                 self.note_written(fence, positions.get(begun..index).unwrap_or_default());
                 batch_records.clear();
-                batch_bytes = 0;
+                batch_bytes = HEADER_LEN;
                 begun = index;
             }
             batch_records.extend(records);
@@ -295,7 +295,7 @@ impl PositionTopic {
     async fn drop_old_claims(&self, writing: &mut Writing, stored: &StoredPositions, fence: i64) {
         let kept_ms = i64::try_from(CLAIM_KEPT.as_millis()).unwrap_or(i64::MAX);
         let mut records = Vec::new();
-        let mut bytes = 0;
+        let mut bytes = HEADER_LEN;
         for key in stored.outdated_claims(fence, now_ms().saturating_sub(kept_ms)) {
             let record = NewRecord {
                 key: key.to_vec(),
