@@ -106,11 +106,23 @@ impl Jvm {
         Ok(command)
     }
 
-    /// A command that runs `main` as a script would: whatever becomes of its standard input. Only for children of a [`crate::process::Process`],
-    /// whose group ends with it.
+    /// A command that runs `main` as a script would, whatever becomes of its standard input. Only for children of a
+    /// [`crate::process::Process`], whose group ends with it.
     pub(crate) fn unsupervised(&self, heap_mb: u32, archive: &Archive, main: &str) -> Result<Command> {
         let mut command = self.bare(heap_mb, archive)?;
         command.arg(main);
+        Ok(command)
+    }
+
+    /// As [`Jvm::unsupervised`], but nothing below a warning gets between the rows that a tool prints: what Kafka's scripts see to, too.
+    pub(crate) fn quiet(&self, heap_mb: u32, archive: &Archive, main: &str) -> Result<Command> {
+        let path = scratch::folder()?.join("log4j-quiet.properties");
+        fs::write(&path, LOG4J.replace("INFO", "WARN"))
+            .with_context(|| format!("cannot write {}", path.display()))?;
+        let mut command = self.bare(heap_mb, archive)?;
+        command
+            .arg(format!("-Dlog4j.configuration=file:{}", path.display()))
+            .arg(main);
         Ok(command)
     }
 

@@ -34,6 +34,7 @@ pub mod heliostat;
 pub mod jars;
 pub mod java;
 pub mod librdkafka;
+pub mod membership;
 pub mod mirror_maker;
 pub mod mirroring;
 pub mod oracle;

@@ -24,7 +24,10 @@ impl Program {
     /// The command without a flag. Not tied to this process by its input: it belongs into a [`Process`].
     pub fn command(self) -> Result<Command> {
         match self {
-            Self::MirrorMaker => java_tool("kafka.tools.MirrorMaker"),
+            Self::MirrorMaker => {
+                let (jvm, archive) = tools()?;
+                jvm.unsupervised(HEAP_MB, &archive, "kafka.tools.MirrorMaker")
+            }
             Self::Heliostat => {
                 let mut command = heliostat::command()?;
                 command.arg("mirror-maker");
@@ -48,9 +51,19 @@ impl Program {
     }
 }
 
-/// One of Kafka's command line tools, started cheaply.
-pub(crate) fn java_tool(main: &str) -> Result<Command> {
+/// `kafka-consumer-groups.sh`, without a flag.
+pub(crate) fn consumer_groups() -> Result<Command> {
+    let (jvm, archive) = tools()?;
+    jvm.quiet(
+        HEAP_MB,
+        &archive,
+        "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand",
+    )
+}
+
+/// What Kafka's own programs are started with, cheaply: their classes are those of the kit's tool.
+fn tools() -> Result<(Jvm, Archive)> {
     let jvm = Jvm::of(jars::V3_9_2)?;
     let (_, archive) = java::archive_paths(&archives::folder(&jvm)?);
-    jvm.unsupervised(HEAP_MB, &Archive::Use(archive), main)
+    Ok((jvm, Archive::Use(archive)))
 }

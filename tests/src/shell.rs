@@ -9,7 +9,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use crate::process::Process;
-use crate::program::{Program, java_tool};
+use crate::program::{self, Program};
 use crate::scratch;
 
 /// Starts `text` under bash with `variables` set. On its path: `kafka-mirror-maker.sh` (which is `program`) and `kafka-consumer-groups.sh`.
@@ -17,8 +17,10 @@ pub fn start(program: Program, text: &str, variables: &[(&str, &str)]) -> Result
     let folder = scratch::path("shell")?;
     fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
     write_script(&folder.join("kafka-mirror-maker.sh"), &program.command()?)?;
-    let groups = java_tool("org.apache.kafka.tools.consumer.group.ConsumerGroupCommand")?;
-    write_script(&folder.join("kafka-consumer-groups.sh"), &groups)?;
+    write_script(
+        &folder.join("kafka-consumer-groups.sh"),
+        &program::consumer_groups()?,
+    )?;
     let script = folder.join("script.sh");
     fs::write(&script, text).with_context(|| format!("cannot write {}", script.display()))?;
     let mut command = Command::new("bash");
@@ -28,6 +30,7 @@ pub fn start(program: Program, text: &str, variables: &[(&str, &str)]) -> Result
         .arg("bash")
         .arg(&folder)
         .arg(&script)
+        .current_dir(&folder)
         .envs(variables.iter().copied());
     Process::spawn(command, "script", &folder)
 }
