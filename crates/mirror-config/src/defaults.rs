@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crate::config::{Assignor, BrakeConfig, IsolationLevel, OnLoss, StartPolicy};
+use crate::config::{Assignor, BrakeConfig, FetchConfig, IsolationLevel, OnLoss, ProduceConfig, StartPolicy};
 
 /// Alias of the cluster that is read when the file has no names for clusters (MirrorMaker's has none).
 pub const SOURCE_ALIAS: &str = "source";
@@ -61,6 +61,14 @@ pub const REBALANCE_TIMEOUT: Duration = Duration::from_mins(5);
 pub const ASSIGNORS: [Assignor; 1] = [Assignor::Range];
 /// Protocol type of Java's consumers (`ConsumerProtocol.PROTOCOL_TYPE`).
 pub const CONSUMER_PROTOCOL_TYPE: &str = "consumer";
+
+/// In front of a flow's name it is the group and the client id of a flow whose file names neither.
+pub const OURS: &str = "heliostat-";
+/// Protocol type of groups that only our instances join: Java's consumers are kept out, as they would take partitions and
+/// mirror nothing.
+pub const OUR_PROTOCOL_TYPE: &str = "heliostat";
+/// In a group of our own: dealt out one by one, partitions are spread evenly even where every topic has only one.
+pub const OUR_ASSIGNORS: [Assignor; 1] = [Assignor::RoundRobin];
 
 /// What the source lost before it was mirrored is nothing to pass over in silence.
 pub const ON_LOSS: OnLoss = OnLoss::Halt;
@@ -125,3 +133,21 @@ pub const DECOMPRESSED_BATCH_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Drain after a signal. What brokers that answer still hold is acknowledged in a fraction of this; what others hold is
 /// repeated by the next start. With the last commit, the process is gone within 5 s in any case.
 pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Fetch requests of a flow whose file does not shape them.
+pub const FETCH: FetchConfig = FetchConfig {
+    wait_max: FETCH_WAIT_MAX,
+    bytes_min: FETCH_BYTES_MIN,
+    bytes_max: FETCH_BYTES_MAX,
+    partition_bytes_max: FETCH_PARTITION_BYTES_MAX,
+};
+/// Produce requests of a flow whose file does not shape them.
+pub const PRODUCE: ProduceConfig = ProduceConfig {
+    idempotent: true,
+    in_flight_per_partition: IN_FLIGHT_PER_PARTITION,
+    request_bytes_max: PRODUCE_REQUEST_BYTES_MAX,
+    timeout: PRODUCE_TIMEOUT,
+    linger: LINGER,
+    merge_below_bytes: None,
+    merge_max_bytes: MERGE_MAX_BYTES,
+};

@@ -85,6 +85,27 @@ pub enum ConfigError {
         /// The consumer file.
         place: Place,
     },
+    /// A line that is no TOML.
+    #[error("{problem} ({place}): the file is read as TOML")]
+    MalformedToml {
+        /// The parser's words.
+        problem: String,
+        /// The line.
+        place: Place,
+    },
+    /// A key that nobody knows. It is an error, because a typing error in the one line that matters otherwise looks like a
+    /// mirror that ignores its file.
+    #[error("unknown key {} in {section} ({place}): {advice}", Printable(key))]
+    UnknownKey {
+        /// Its name.
+        key: String,
+        /// Where it stands: `[[flows]]`.
+        section: &'static str,
+        /// The line.
+        place: Place,
+        /// The name that was nearly written, or where it belongs.
+        advice: String,
+    },
     /// A list of topics that is no regular expression. The first words are MirrorMaker's.
     #[error("{expression} is an invalid regex ({place}): {reason}")]
     InvalidTopics {
@@ -128,6 +149,25 @@ pub(crate) struct Findings {
     pub(crate) notices: Vec<Notice>,
 }
 
+// === impl ConfigError ===
+
+impl ConfigError {
+    /// Where it was found.
+    pub fn place(&self) -> &Place {
+        match self {
+            Self::UnreadableFile { place, .. }
+            | Self::MalformedEscape { place }
+            | Self::MalformedToml { place, .. }
+            | Self::MissingKey { place, .. }
+            | Self::InvalidValue { place, .. }
+            | Self::Refused { place, .. }
+            | Self::MissingGroup { place }
+            | Self::UnknownKey { place, .. }
+            | Self::InvalidTopics { place, .. } => place,
+        }
+    }
+}
+
 // === impl ConfigErrors ===
 
 impl ConfigErrors {
@@ -159,6 +199,16 @@ impl fmt::Display for ConfigErrors {
 impl std::error::Error for ConfigErrors {}
 
 // === impl Place ===
+
+impl Place {
+    /// The line, from 1; `None` for what is in no line of a file.
+    pub fn line(&self) -> Option<usize> {
+        match self {
+            Self::Line { line, .. } => Some(*line),
+            Self::File { .. } | Self::Flag { .. } => None,
+        }
+    }
+}
 
 impl fmt::Display for Place {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

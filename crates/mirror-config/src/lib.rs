@@ -1,12 +1,12 @@
 //! From files and flags to one checked, typed [`Config`].
 //!
-//! Everything a user can write (MirrorMaker's flags, its two Java `.properties` files) is resolved here, once, at
-//! start. Behind [`Config`] nothing knows which file was read, so a second file format is one more resolver and
-//! no change anywhere else.
+//! Everything a user can write (MirrorMaker's flags, its two Java `.properties` files, `heliostat.toml`) is resolved here, once, at
+//! start. Behind [`Config`] nothing knows which file was read.
 //!
 //! | module | answers |
 //! |---|---|
 //! | [`mirror_maker`] | what do MirrorMaker's command line and files ask for? |
+//! | [`daemon_file`] | what does `heliostat.toml` ask for? |
 //! | [`properties`] | what does a Java `.properties` file say, and on which line? |
 //! | [`known`] | what does heliostat do with this property of a Java client? |
 //! | [`defaults`] | what holds where nothing is said, and why that? |
@@ -17,15 +17,18 @@ mod bootstrap;
 mod cluster;
 mod config;
 mod consumer_properties;
+pub mod daemon_file;
 pub mod defaults;
 mod error;
 pub mod known;
 pub mod mirror_maker;
 mod producer_properties;
 pub mod properties;
+mod resolved;
 mod settings;
 mod state_folder;
 mod suggest;
+mod text_file;
 mod units;
 
 pub use config::{
@@ -34,4 +37,5 @@ pub use config::{
     Partitioning, Positions, ProduceConfig, Rename, StartPolicy, StateConfig,
 };
 pub use error::{ConfigError, ConfigErrors, Notice, NoticeLevel, Place};
+pub use resolved::Resolved;
 pub use state_folder::Environment;

@@ -9,9 +9,7 @@ mod arguments;
 mod flags;
 mod usage;
 
-use std::fs::File;
-use std::io::Read;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 pub use flags::{Command, Flags, LogFormat, UsageError, parse};
 pub use usage::{FLAGS, Flag, usage};
@@ -22,23 +20,13 @@ use crate::config::{
 };
 use crate::consumer_properties::{self, ConsumerSide};
 use crate::defaults;
-use crate::error::{ConfigError, ConfigErrors, Findings, Notice, Place};
+use crate::error::{ConfigError, ConfigErrors, Findings, Place};
 use crate::producer_properties::{self, ProducerSide};
 use crate::properties::Properties;
+use crate::resolved::Resolved;
 use crate::state_folder::Environment;
+use crate::text_file;
 use mirror_core::topic_filter::TopicFilter;
-
-/// A configuration that can be run, and what its author should know about it.
-#[derive(Debug, Clone)]
-pub struct Resolved {
-    /// The configuration.
-    pub config: Config,
-    /// In the order of the files' lines.
-    pub notices: Vec<Notice>,
-}
-
-/// Longest `.properties` file that is read: a thousand times a long one, so what is longer is another file.
-const PROPERTIES_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
 /// Reads the two files and puts everything together.
 pub fn resolve(flags: &Flags, environment: &Environment) -> Result<Resolved, ConfigErrors> {
@@ -151,7 +139,7 @@ fn topics(flags: &Flags) -> Result<TopicFilter, ConfigError> {
 }
 
 fn read_properties(flag: &'static str, file: &str) -> Result<Properties, ConfigError> {
-    let bytes = read_bounded(file).map_err(|reason| ConfigError::UnreadableFile {
+    let bytes = text_file::read(Path::new(file)).map_err(|reason| ConfigError::UnreadableFile {
         place: Place::Flag {
             flag,
             value: file.to_owned(),
@@ -165,20 +153,6 @@ fn read_properties(flag: &'static str, file: &str) -> Result<Properties, ConfigE
             setting: None,
         },
     })
-}
-
-fn read_bounded(file: &str) -> Result<Vec<u8>, String> {
-    let mut bytes = Vec::new();
-    let reader = File::open(file).map_err(|error| error.to_string())?;
-    let mut reader = reader.take(PROPERTIES_BYTES_MAX + 1);
-    let read = reader
-        .read_to_end(&mut bytes)
-        .map_err(|error| error.to_string())?;
-    if u64::try_from(read).is_ok_and(|read| read <= PROPERTIES_BYTES_MAX) {
-        Ok(bytes)
-    } else {
-        Err(format!("it has more than {PROPERTIES_BYTES_MAX} bytes"))
-    }
 }
 
 #[cfg(test)]

@@ -11,24 +11,36 @@ pub(crate) fn closest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>)
         .map(|(_, candidate)| candidate)
 }
 
-/// Levenshtein's distance: letters to insert, delete or replace.
+/// Levenshtein's distance with neighbours that changed places counted once: letters to insert, delete, replace, swap.
 fn distance(left: &str, right: &str) -> usize {
+    let left: Vec<char> = left.chars().collect();
     let right: Vec<char> = right.chars().collect();
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (line, left) in left.chars().enumerate() {
-        let mut next = vec![line + 1];
-        let pairs = row.iter().zip(row.iter().skip(1));
-        for (&right, (&diagonal, &above)) in right.iter().zip(pairs) {
-            let beside = next.last().copied().unwrap_or_default();
-            next.push(
-                (diagonal + usize::from(left != right))
-                    .min(above + 1)
-                    .min(beside + 1),
-            );
+    // Row i, column j: the distance between the first i letters of the one and the first j of the other.
+    let mut rows: Vec<Vec<usize>> = vec![(0..=right.len()).collect()];
+    let at = |rows: &[Vec<usize>], row: usize, column: usize| {
+        rows.get(row).and_then(|row| row.get(column)).copied()
+    };
+    for (i, letter) in left.iter().enumerate() {
+        let mut row = vec![i + 1];
+        for (j, other) in right.iter().enumerate() {
+            let replaced = at(&rows, i, j).map(|before| before + usize::from(letter != other));
+            let deleted = at(&rows, i, j + 1).map(|before| before + 1);
+            let inserted = row.last().map(|before| before + 1);
+            let is_swap =
+                i > 0 && j > 0 && left.get(i - 1) == Some(other) && right.get(j - 1) == Some(letter);
+            let swapped = is_swap
+                .then(|| at(&rows, i - 1, j - 1))
+                .flatten()
+                .map(|before| before + 1);
+            let steps = [replaced, deleted, inserted, swapped];
+            row.push(steps.into_iter().flatten().min().unwrap_or_default());
         }
-        row = next;
+        rows.push(row);
     }
-    row.last().copied().unwrap_or_default()
+    rows.last()
+        .and_then(|row| row.last())
+        .copied()
+        .unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -41,6 +53,8 @@ mod tests {
         assert_eq!(distance("abc", ""), 3);
         assert_eq!(distance("kitten", "sitting"), 3);
         assert_eq!(distance("acks", "acks"), 0);
+        assert_eq!(distance("form", "from"), 1);
+        assert_eq!(distance("abcd", "badc"), 2);
     }
 
     #[test]

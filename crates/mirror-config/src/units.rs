@@ -25,14 +25,6 @@ const DURATION_UNITS: [(&str, u64); 5] = [
     ("d", 86_400_000),
 ];
 
-/// What can be written where a size is wanted.
-pub(crate) const SIZE_ADVICE: &str =
-    "write a number of bytes, or one with B, KiB, MiB, GiB, kB, MB or GB behind it";
-
-/// What can be written where a duration is wanted.
-pub(crate) const DURATION_ADVICE: &str =
-    "write a whole number with ms, s, min, h or d behind it, as in \"30s\"";
-
 /// Bytes of a size; `None` for what is none or has more than 64 bits.
 pub(crate) fn size(text: &str) -> Option<u64> {
     let (number, unit) = split(text)?;

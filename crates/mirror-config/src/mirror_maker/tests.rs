@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use super::{Command, Resolved, parse, resolve, usage};
+use super::{Command, parse, resolve, usage};
 use crate::config::{OnRefusedRecord, Positions};
 use crate::error::{ConfigError, ConfigErrors};
+use crate::resolved::Resolved;
 use crate::state_folder::Environment;
 
 struct Files {

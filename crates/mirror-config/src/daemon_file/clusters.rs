@@ -1,0 +1,118 @@
+//! `[clusters.NAME]`: how to reach each cluster.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::keys;
+use super::reading::Section;
+use crate::config::{ClusterConfig, HostPort};
+use crate::{bootstrap, defaults};
+
+/// Clusters by name.
+pub(super) type Clusters<'a> = BTreeMap<&'a str, Cluster>;
+
+/// A cluster before a flow uses it.
+#[derive(Debug, Clone)]
+pub(super) struct Cluster {
+    config: ClusterConfig,
+    /// Whether the file has a client id; otherwise each flow has its own.
+    has_client_id: bool,
+}
+
+/// Reads all of them.
+pub(super) fn read<'a>(root: &Section<'a>) -> Clusters<'a> {
+    let sections = root.named_sections("clusters", &keys::CLUSTER);
+    if sections.is_empty() && root.value("clusters").is_none() {
+        root.missing("clusters");
+    }
+    let mut clusters = Clusters::new();
+    for (name, section) in sections {
+        if !is_label(name) {
+            let problem = format!("{name:?} cannot name a cluster");
+            let advice = "use letters, digits, dots, dashes and underscores";
+            section.reading().invalid(problem, &section.place(), advice);
+        }
+        clusters.insert(name, cluster(name, &section));
+    }
+    clusters
+}
+
+/// May this stand in group names, client ids and metric labels?
+pub(super) fn is_label(name: &str) -> bool {
+    let is_label_character = |character: char| character.is_ascii_alphanumeric() || "._-".contains(character);
+    !name.is_empty() && name.chars().all(is_label_character)
+}
+
+fn cluster(name: &str, section: &Section<'_>) -> Cluster {
+    let millisecond = Duration::from_millis(1);
+    let duration = |key, min, default| section.duration(key, min).unwrap_or(default);
+    let client_id = section.text("client_id").map(|written| written.value.to_owned());
+    let reconnect_backoff = duration(
+        "reconnect_backoff",
+        defaults::BACKOFF_MIN,
+        defaults::RECONNECT_BACKOFF,
+    );
+    let reconnect_backoff_max = duration(
+        "reconnect_backoff_max",
+        defaults::BACKOFF_MIN,
+        defaults::RECONNECT_BACKOFF_MAX,
+    );
+    let config = ClusterConfig {
+        alias: name.to_owned(),
+        bootstrap: brokers(section),
+        client_id: client_id.clone().unwrap_or_default(),
+        request_timeout: duration("request_timeout", millisecond, defaults::REQUEST_TIMEOUT),
+        connect_timeout: duration("connect_timeout", millisecond, defaults::CONNECT_TIMEOUT),
+        reconnect_backoff,
+        reconnect_backoff_max: reconnect_backoff_max.max(reconnect_backoff),
+        retry_backoff: duration("retry_backoff", defaults::BACKOFF_MIN, defaults::RETRY_BACKOFF),
+        metadata_max_age: duration(
+            "metadata_max_age",
+            defaults::METADATA_MAX_AGE_MIN,
+            defaults::METADATA_MAX_AGE,
+        ),
+        response_bytes_max: defaults::RESPONSE_BYTES_MAX,
+    };
+    Cluster {
+        config,
+        has_client_id: client_id.is_some(),
+    }
+}
+
+/// Not missed where `zookeeper` or `ambari` stands in its place: what is said about those says what to write.
+fn brokers(section: &Section<'_>) -> Vec<HostPort> {
+    let Some(written) = section.texts("bootstrap") else {
+        let in_its_place = ["zookeeper", "ambari"].map(|key| section.value(key).is_some());
+        if section.value("bootstrap").is_none() && in_its_place == [false, false] {
+            section.missing("bootstrap");
+        }
+        return Vec::new();
+    };
+    if written.value.is_empty() {
+        section.missing("bootstrap");
+    }
+    let mut brokers = Vec::new();
+    for address in written.value {
+        match bootstrap::parse_address(address.value.trim()) {
+            Ok(broker) => brokers.push(broker),
+            Err(problem) => {
+                let advice = "write HOST:PORT, like \"broker-1:9092\"";
+                section.reading().invalid(problem, &address.place, advice);
+            }
+        }
+    }
+    brokers
+}
+
+// === impl Cluster ===
+
+impl Cluster {
+    /// The cluster as this flow calls it.
+    pub(super) fn of_flow(&self, flow: &str) -> ClusterConfig {
+        let mut config = self.config.clone();
+        if !self.has_client_id {
+            config.client_id = format!("{}{flow}", defaults::OURS);
+        }
+        config
+    }
+}

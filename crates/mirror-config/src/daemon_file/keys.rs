@@ -1,0 +1,457 @@
+//! Every key of the file: what it can be, what holds without it, and what it does.
+//!
+//! Readers, error messages and the generated reference all go by these tables. Three laws are tested: a name is read
+//! if and only if it stands here, writing a default changes nothing, and a section's names are all different.
+
+/// One section of the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SectionKeys {
+    /// As it is written: `[clusters.NAME]`.
+    pub title: &'static str,
+    /// One sentence about it.
+    pub help: &'static str,
+    /// In the order in which the reference shows them.
+    pub keys: &'static [Key],
+}
+
+/// One key of a section.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Key {
+    /// Its name.
+    pub name: &'static str,
+    /// What can stand behind the equals sign.
+    pub form: &'static str,
+    /// What holds without it.
+    pub default: Default,
+    /// What it does.
+    pub help: &'static str,
+}
+
+/// What holds where a key is not written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Default {
+    /// It must be written.
+    Required,
+    /// The same as if this were written behind the equals sign.
+    Value(&'static str),
+    /// Something that no value of the key says.
+    Described(&'static str),
+    /// The key is known and refused: why, and what to write today.
+    Refused {
+        /// Why.
+        reason: &'static str,
+        /// What to write today.
+        advice: &'static str,
+    },
+}
+
+/// All sections, in the order in which the reference shows them.
+pub const SECTIONS: [&SectionKeys; 9] = [
+    &ROOT,
+    &CLUSTER,
+    &FLOW,
+    &RENAME,
+    &COMPRESSION,
+    &MEMORY,
+    &LIFE,
+    &ADMIN,
+    &STATE,
+];
+
+const DURATION: &str = "a duration with its unit (ms, s, min, h, d), like \"30s\"";
+const SIZE: &str = "a number of bytes, or a size with its unit, like \"64MiB\"";
+const NAMES: &str = "a list of regular expressions, like [\"orders\", \"audit-.*\"]";
+
+/// The file's own level.
+pub(super) const ROOT: SectionKeys = SectionKeys {
+    title: "the file",
+    help: "A file has clusters, flows between them, and what holds for the whole process.",
+    keys: &[
+        required(
+            "clusters",
+            "sections [clusters.NAME]",
+            "The clusters that flows read and write.",
+        ),
+        required(
+            "flows",
+            "sections [[flows]]",
+            "What is mirrored from where to where.",
+        ),
+        described(
+            "memory",
+            "a section [memory]",
+            "its defaults",
+            "Bounds on everything held in memory.",
+        ),
+        described(
+            "life",
+            "a section [life]",
+            "its defaults",
+            "How the process ends.",
+        ),
+        described(
+            "admin",
+            "a section [admin]",
+            "no address",
+            "Where the process can be asked how it is.",
+        ),
+        described(
+            "state",
+            "a section [state]",
+            "its defaults",
+            "What the process remembers beyond its own life.",
+        ),
+    ],
+};
+
+/// A cluster.
+pub(super) const CLUSTER: SectionKeys = SectionKeys {
+    title: "[clusters.NAME]",
+    help: "A cluster; NAME is what flows, logs and metrics call it.",
+    keys: &[
+        required(
+            "bootstrap",
+            "a list of addresses, like [\"broker-1:9092\", \"broker-2:9092\"]",
+            "The brokers to ask first; they name the others.",
+        ),
+        described(
+            "client_id",
+            "a text",
+            "heliostat-FLOW",
+            "What the brokers' quotas and request logs call us.",
+        ),
+        value(
+            "request_timeout",
+            DURATION,
+            "\"30s\"",
+            "An answer later than this is lost, and the connection is given up.",
+        ),
+        value(
+            "connect_timeout",
+            DURATION,
+            "\"10s\"",
+            "A connection not made within this is tried at the next address.",
+        ),
+        value(
+            "reconnect_backoff",
+            DURATION,
+            "\"50ms\"",
+            "First pause before connecting again to a broker; it doubles.",
+        ),
+        value(
+            "reconnect_backoff_max",
+            DURATION,
+            "\"1s\"",
+            "Longest pause before connecting again.",
+        ),
+        value(
+            "retry_backoff",
+            DURATION,
+            "\"100ms\"",
+            "Pause before a request that failed is sent again.",
+        ),
+        value(
+            "metadata_max_age",
+            DURATION,
+            "\"5min\"",
+            "Metadata older than this is asked for again although nothing failed.",
+        ),
+        refused(
+            "zookeeper",
+            "looking brokers up in ZooKeeper comes with a later release",
+            "write bootstrap = [\"HOST:9092\"], brokers of the cluster",
+        ),
+        refused(
+            "ambari",
+            "asking Ambari for the brokers comes with a later release",
+            "write bootstrap = [\"HOST:9092\"], brokers of the cluster",
+        ),
+        refused("tls", LATER_SECURITY, PLAINTEXT),
+        refused("sasl", LATER_SECURITY, PLAINTEXT),
+    ],
+};
+
+const LATER_SECURITY: &str = "TLS and SASL come with a later release";
+const PLAINTEXT: &str = "name a PLAINTEXT listener of the brokers in bootstrap";
+
+/// A flow.
+pub(super) const FLOW: SectionKeys = SectionKeys {
+    title: "[[flows]]",
+    help: "Topics mirrored from one cluster to another. Processes that run a flow of the same name into the same \
+           cluster share its work.",
+    keys: &[
+        described(
+            "name",
+            "a text of letters, digits, dots, dashes and underscores",
+            "FROM-to-TO",
+            "What logs and metrics call it, and, behind heliostat-, the group on the target whose members share its work.",
+        ),
+        required("from", "the name of a cluster", "The cluster that is read."),
+        required("to", "the name of a cluster", "The cluster that is written."),
+        required(
+            "topics",
+            NAMES,
+            "Topics to mirror: Java regular expressions on the whole name.",
+        ),
+        value("exclude", NAMES, "[]", "Topics to leave out of them."),
+        value(
+            "builtin_exclusions",
+            "true or false",
+            "true",
+            "Leave out state of brokers and of programs beside them: `__.*`, `_schemas`, `.*\\.internal`, `.*-internal`, \
+             `.*-changelog`, `.*-repartition`, `heliostat-positions`. The brokers' own topics and this file's positions \
+             topics are left out in every case.",
+        ),
+        value(
+            "rename",
+            "{ prefix = \"TEXT\" }",
+            "{ prefix = \"\" }",
+            "What topics are called on the target.",
+        ),
+        value(
+            "partitioning",
+            "\"preserve\" or \"by-key\"",
+            "\"preserve\"",
+            "The partition number of the source, or Java's hash of the key over the target's partitions, as MirrorMaker 1.",
+        ),
+        value(
+            "null_keys",
+            "\"preserve\" or \"spread\"",
+            "\"preserve\"",
+            "With by-key: records without a key follow their source partition, or go anywhere and lose their order.",
+        ),
+        value(
+            "start",
+            "\"earliest\", \"latest\", \"none\", or a time like 2026-01-31T12:00:00Z",
+            "\"earliest\"",
+            "Where a partition without a position starts; none refuses to.",
+        ),
+        value(
+            "isolation",
+            "\"read_uncommitted\" or \"read_committed\"",
+            "\"read_uncommitted\"",
+            "Whether records of open and aborted transactions are read.",
+        ),
+        value(
+            "compression",
+            "\"keep\", a codec (\"none\", \"gzip\", \"snappy\", \"lz4\", \"zstd\"), or { codec = \"zstd\", level = 3 }",
+            "\"keep\"",
+            "Codec of what is written; keep leaves each batch what it had on the source, which costs least.",
+        ),
+        value(
+            "guarantee",
+            "\"at-least-once\"",
+            "\"at-least-once\"",
+            "No record is lost; after a crash the last half second may be there twice.",
+        ),
+        value(
+            "positions_topic",
+            "the name of a topic",
+            "\"heliostat-positions\"",
+            "The compacted topic on the target that holds the positions.",
+        ),
+        described(
+            "commit_group",
+            "the name of a group",
+            "no group",
+            "A group on the source that is told the positions as well, for lag tools. It needs the right to commit there.",
+        ),
+        value(
+            "streams",
+            "a whole number from 1 to 1000",
+            "1",
+            "Members of the group this process stands for: its share of the work.",
+        ),
+        value(
+            "session_timeout",
+            DURATION,
+            "\"45s\"",
+            "A process not heard of for this long loses its partitions to others.",
+        ),
+        value(
+            "heartbeat_interval",
+            DURATION,
+            "\"3s\"",
+            "Pause between two signs of life; shorter than session_timeout.",
+        ),
+        value(
+            "rebalance_timeout",
+            DURATION,
+            "\"5min\"",
+            "How long others wait for this process to hand partitions over.",
+        ),
+        value(
+            "on_loss",
+            "\"halt\" or \"accept\"",
+            "\"halt\"",
+            "When the source lost records before they were mirrored: halt the partition, or count them and go on.",
+        ),
+        value(
+            "on_refused_record",
+            "\"halt\", \"skip\" or \"dead-letter\"",
+            "\"halt\"",
+            "When the target refuses a record for good: halt the partition, count and skip it, or write it to dead_letter_topic.",
+        ),
+        described(
+            "dead_letter_topic",
+            "the name of a topic",
+            "none",
+            "The topic on the target for on_refused_record = \"dead-letter\".",
+        ),
+        described(
+            "bytes_per_second",
+            SIZE,
+            "no limit",
+            "Mirror no faster than this, counted as the source stores it.",
+        ),
+        value(
+            "start_ramp",
+            DURATION,
+            "\"0s\"",
+            "After a start reach bytes_per_second within this time, from a tenth of it.",
+        ),
+        value(
+            "refuse_short_retention",
+            "true or false",
+            "true",
+            "Refuse a target topic that deletes records sooner than the source; false only warns.",
+        ),
+        described(
+            "replication_factor",
+            "a whole number from 1 to 32767",
+            "the source's, or the number of target brokers if that is less",
+            "Replicas of topics created on the target.",
+        ),
+    ],
+};
+
+/// How topics are renamed.
+pub(super) const RENAME: SectionKeys = SectionKeys {
+    title: "rename",
+    help: "A table inside of a flow.",
+    keys: &[value(
+        "prefix",
+        "a text of letters, digits, dots, dashes and underscores",
+        "\"\"",
+        "Stands in front of each topic's name.",
+    )],
+};
+
+/// How batches are compressed.
+pub(super) const COMPRESSION: SectionKeys = SectionKeys {
+    title: "compression",
+    help: "A table inside of a flow, where a codec's name is not enough.",
+    keys: &[
+        required(
+            "codec",
+            "\"none\", \"gzip\", \"snappy\", \"lz4\" or \"zstd\"",
+            "The codec of every batch that is written.",
+        ),
+        described(
+            "level",
+            "a whole number",
+            "the codec's own",
+            "gzip: 1 to 9; zstd: -131072 to 22. The other codecs have none.",
+        ),
+    ],
+};
+
+/// Bounds in memory.
+pub(super) const MEMORY: SectionKeys = SectionKeys {
+    title: "[memory]",
+    help: "Bounds on everything held in memory, all flows together.",
+    keys: &[value(
+        "in_flight",
+        SIZE,
+        "\"16MiB\"",
+        "Bytes read and not yet acknowledged by the target; at least 4MiB. More helps only over distance.",
+    )],
+};
+
+/// How the process ends.
+pub(super) const LIFE: SectionKeys = SectionKeys {
+    title: "[life]",
+    help: "How the process ends.",
+    keys: &[value(
+        "drain_timeout",
+        DURATION,
+        "\"3s\"",
+        "After SIGTERM: how long to wait for outstanding acknowledgements. What is not acknowledged then is repeated by \
+         the next start.",
+    )],
+};
+
+/// Where the process answers.
+pub(super) const ADMIN: SectionKeys = SectionKeys {
+    title: "[admin]",
+    help: "Where the process can be asked how it is: /metrics, /healthz, /readyz, /status.",
+    keys: &[described(
+        "listen",
+        "an address, like \"127.0.0.1:9404\"",
+        "no address",
+        "The address to listen at.",
+    )],
+};
+
+/// What outlives the process.
+pub(super) const STATE: SectionKeys = SectionKeys {
+    title: "[state]",
+    help: "What the process remembers beyond its own life.",
+    keys: &[described(
+        "dir",
+        "the path of a folder",
+        "$STATE_DIRECTORY, else $XDG_STATE_HOME/heliostat, else ~/.local/state/heliostat, else ./heliostat-state",
+        "A folder of this process alone; it is made where it is missing.",
+    )],
+};
+
+// === impl SectionKeys ===
+
+impl SectionKeys {
+    /// The key of this name.
+    pub fn key(&self, name: &str) -> Option<&'static Key> {
+        self.keys.iter().find(|key| key.name == name)
+    }
+}
+
+// === Short forms for the tables ===
+
+const fn required(name: &'static str, form: &'static str, help: &'static str) -> Key {
+    let default = Default::Required;
+    Key {
+        name,
+        form,
+        default,
+        help,
+    }
+}
+
+const fn value(name: &'static str, form: &'static str, default: &'static str, help: &'static str) -> Key {
+    let default = Default::Value(default);
+    Key {
+        name,
+        form,
+        default,
+        help,
+    }
+}
+
+const fn described(name: &'static str, form: &'static str, default: &'static str, help: &'static str) -> Key {
+    let default = Default::Described(default);
+    Key {
+        name,
+        form,
+        default,
+        help,
+    }
+}
+
+const fn refused(name: &'static str, reason: &'static str, advice: &'static str) -> Key {
+    let default = Default::Refused { reason, advice };
+    Key {
+        name,
+        form: "",
+        default,
+        help: "",
+    }
+}
