@@ -4,6 +4,8 @@
 //! | module | answers |
 //! |---|---|
 //! | [`check`] | can this configuration run: names, ports, protocol, versions, rights? |
+//! | [`plan`] | what would become of each topic, and why? |
+//! | [`log_survey`] | which codecs, formats and keys do the ends of a log show? |
 //! | [`key_survey`] | which partitioner do the source's producers use? |
 //!
 //! Every question has a bound in time; what was not answered within it is a failed check, not a hang. Questions are
@@ -13,7 +15,12 @@
 
 pub mod check;
 mod connect;
+mod fetch;
 pub mod key_survey;
 mod listing;
+pub mod log_survey;
 mod parallel;
 mod peer;
+pub mod plan;
+#[cfg(test)]
+mod testing;

@@ -4,20 +4,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kafka_client::{CallOptions, ClientError, Cluster};
-use kafka_wire::api::fetch::{FetchPartition, FetchRequest, FetchTopic, READ_UNCOMMITTED};
+use kafka_client::{ClientError, Cluster};
 use kafka_wire::api::metadata::MetadataTopic;
 use kafka_wire::error_code::ErrorCode;
-use kafka_wire::ids::{NodeId, TopicId, TopicPartition};
+use kafka_wire::ids::{NodeId, TopicPartition};
 
 use super::advice;
 use super::report::{Check, Scope};
 use crate::connect::{Reached, within};
+use crate::fetch::fetch;
 use crate::listing::{ByLeader, Extents, by_leader, extents};
 use crate::parallel;
-
-/// The newest version of Fetch that names topics; later ones know them by their ids only.
-const FETCH_BY_NAME: i16 = 12;
 
 /// Asks every leader for offsets and a first batch of all it leads. What works is told in one line, what does not by
 /// topic.
@@ -110,53 +107,13 @@ async fn fetch_some(
     leader: NodeId,
     offsets: &[(TopicPartition, i64)],
 ) -> Result<Vec<(TopicPartition, Refusal)>, ClientError> {
-    let mut topics: Vec<FetchTopic> = Vec::new();
-    for (tp, offset) in offsets {
-        let partition = FetchPartition {
-            partition: tp.partition,
-            current_leader_epoch: -1,
-            fetch_offset: *offset,
-            last_fetched_epoch: -1,
-            log_start_offset: -1,
-            partition_max_bytes: 1,
-        };
-        match topics.last_mut().filter(|topic| topic.topic == tp.topic) {
-            Some(topic) => topic.partitions.push(partition),
-            None => topics.push(FetchTopic {
-                topic: Arc::clone(&tp.topic),
-                topic_id: TopicId::ZERO,
-                partitions: vec![partition],
-            }),
-        }
-    }
-    let request = FetchRequest {
-        max_wait_ms: 0,
-        min_bytes: 0,
-        max_bytes: 1,
-        isolation_level: READ_UNCOMMITTED,
-        session_id: 0,
-        session_epoch: -1,
-        topics,
-        forgotten: Vec::new(),
-        rack_id: String::new(),
-    };
-    let connection = cluster.connection(leader).await?;
-    let options = CallOptions {
-        version_max: FETCH_BY_NAME,
-        ..connection.default_options()
-    };
-    let answer = connection.start(&request, options).await?.answer().await?;
-    let refused = answer.topics.into_iter().flat_map(|topic| {
-        topic.partitions.into_iter().filter_map(move |partition| {
-            let tp = TopicPartition {
-                topic: topic.topic.clone()?,
-                partition: partition.partition_index,
-            };
-            // Retention may have moved the log's start since we asked for it: that is no refusal.
-            let refused =
-                partition.error_code.is_error() && partition.error_code != ErrorCode::OFFSET_OUT_OF_RANGE;
-            refused.then_some((tp, Refusal::Answered(partition.error_code)))
+    let fetched = fetch(cluster, leader, offsets, 1).await?;
+    // Retention may have moved the log's start since we asked for it: that is no refusal.
+    let refused = fetched
+        .into_iter()
+        .filter(|fetched| {
+            fetched.error_code.is_error() && fetched.error_code != ErrorCode::OFFSET_OUT_OF_RANGE
         })
-    });
+        .map(|fetched| (fetched.tp, Refusal::Answered(fetched.error_code)));
     Ok(refused.collect())
 }
