@@ -6,6 +6,7 @@ use kafka_client::ClientError;
 use kafka_record::RecordError;
 use kafka_wire::api_key::ApiKey;
 use kafka_wire::error_code::ErrorCode;
+use kafka_wire::ids::TopicPartition;
 use mirror_core::position_record::PositionRecordError;
 
 /// A failed operation on a topic of positions. What may pass has been tried again for as long as
@@ -108,6 +109,17 @@ pub enum PositionTopicError {
         #[source]
         source: RecordError,
     },
+    /// A position, or the fence it was to be written under, that cannot be: nothing was written.
+    #[error("positions topic {topic}: the position of {tp} cannot be written")]
+    Unfit {
+        /// The topic of positions.
+        topic: Arc<str>,
+        /// The partition on the source.
+        tp: TopicPartition,
+        /// What is wrong with it.
+        #[source]
+        source: PositionRecordError,
+    },
     /// Records that make no batch: a position larger than a batch may be.
     #[error("positions topic {topic}: the positions make no batch")]
     Unwritable {
@@ -181,18 +193,15 @@ impl PositionTopicError {
 /// May the same question be answered after a while? True for all that a broker, a leader or the network on its way
 /// back can explain.
 pub(crate) fn may_pass(error: &ClientError) -> bool {
-    match error {
+    matches!(
+        error,
         ClientError::Resolve { .. }
-        | ClientError::Connect { .. }
-        | ClientError::Lost { .. }
-        | ClientError::TimedOut { .. }
-        | ClientError::NoBootstrap { .. }
-        | ClientError::UnknownBroker { .. } => true,
-        ClientError::Malformed { .. }
-        | ClientError::Encode { .. }
-        | ClientError::Unsupported { .. }
-        | ClientError::Answered { .. } => false,
-    }
+            | ClientError::Connect { .. }
+            | ClientError::Lost { .. }
+            | ClientError::TimedOut { .. }
+            | ClientError::NoBootstrap { .. }
+            | ClientError::UnknownBroker { .. }
+    )
 }
 
 fn detail(message: Option<&String>) -> String {

@@ -10,13 +10,16 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use kafka_client::Cluster;
 use kafka_record::{BatchBuilder, Codec, CodecContexts, HEADER_LEN, OutgoingBatch};
 use kafka_wire::ids::{TopicId, TopicPartition};
-use mirror_core::position_record::{ClaimKey, ClaimValue, PositionKey, PositionValue, StoredPositions};
+use mirror_core::position_record::{
+    ClaimKey, ClaimValue, PositionKey, PositionRecordKey, PositionValue, StoredPositions,
+};
 use tokio::sync::Mutex;
 
 use crate::attempts::Attempts;
@@ -40,7 +43,7 @@ pub struct PositionTopicSettings {
     pub topic: Arc<str>,
     /// The flow whose positions these are.
     pub flow: String,
-    /// This process; another one, or another start of it, has another name.
+    /// This process, for people: it need not be unique.
     pub instance: String,
     /// How long one request may take, and for how long a failed one is tried again.
     pub request_timeout: Duration,
@@ -67,6 +70,9 @@ pub struct PositionToWrite {
 pub struct PositionTopic {
     cluster: Arc<Cluster>,
     settings: PositionTopicSettings,
+    /// Who claims: the instance, and a number that no other opening of the topic has. Two machines may well give their
+    /// instances the same name, and their claims must be told apart all the same.
+    claimant: String,
     usable: Usable,
     writing: Mutex<Writing>,
     /// The keys that are in the log, as far as they were read or written here.
@@ -109,7 +115,10 @@ impl PositionTopic {
             usable.topic_id,
             settings.request_timeout,
         );
+        // The standard library's own source of random numbers: seeded by the system, once a process.
+        let number = RandomState::new().hash_one(now_ms());
         Ok(Self {
+            claimant: format!("{}/{number:016x}", settings.instance),
             cluster,
             settings,
             usable,
@@ -179,8 +188,12 @@ impl PositionTopic {
     /// ones. Returns when the target has acknowledged all of them (acks=all).
     ///
     /// # Errors
-    /// It is not known which of the positions are stored: write them, or newer ones, again.
+    /// [`PositionTopicError::Unfit`] before anything is written, if a fence or a position could not be read again. After
+    /// any other error it is not known which of the positions are stored: write them, or newer ones, again.
     pub async fn write(&self, fence: i64, positions: &[PositionToWrite]) -> Result<(), PositionTopicError> {
+        for position in positions {
+            self.check(fence, position)?;
+        }
         let mut writing = self.writing.lock().await;
         let written_at_ms = now_ms();
         let mut batch_records = Vec::new();
@@ -206,6 +219,30 @@ impl PositionTopic {
         Ok(())
     }
 
+    /// A record that cannot be read would make every position of the topic unreadable.
+    fn check(&self, fence: i64, position: &PositionToWrite) -> Result<(), PositionTopicError> {
+        let unfit = |source| PositionTopicError::Unfit {
+            topic: Arc::clone(&self.settings.topic),
+            tp: position.tp.clone(),
+            source,
+        };
+        PositionRecordKey::decode(&key_bytes(fence, position)).map_err(unfit)?;
+        let value = self.value(position, 0).to_string();
+        PositionValue::decode(value.as_bytes()).map_err(unfit)?;
+        Ok(())
+    }
+
+    fn value(&self, position: &PositionToWrite, written_at_ms: i64) -> PositionValue {
+        PositionValue {
+            offset: position.offset,
+            leader_epoch: position.leader_epoch,
+            metadata: position.metadata.clone(),
+            flow: self.settings.flow.clone(),
+            instance: self.settings.instance.clone(),
+            written_at_ms,
+        }
+    }
+
     fn reader(&self) -> LogReader {
         LogReader::new(
             &self.cluster,
@@ -219,14 +256,6 @@ impl PositionTopic {
     /// no moment at which the log holds no position of the partition.
     fn records_of(&self, fence: i64, position: &PositionToWrite, written_at_ms: i64) -> Vec<NewRecord> {
         let key = key_bytes(fence, position);
-        let value = PositionValue {
-            offset: position.offset,
-            leader_epoch: position.leader_epoch,
-            metadata: position.metadata.clone(),
-            flow: self.settings.flow.clone(),
-            instance: self.settings.instance.clone(),
-            written_at_ms,
-        };
         let keys = self.keys();
         let known = keys.get(&(position.cluster_id.clone(), position.tp.clone()));
         let obsolete: Vec<NewRecord> = known
@@ -240,7 +269,7 @@ impl PositionTopic {
             .collect();
         let mut records = vec![NewRecord {
             key,
-            value: Some(value.to_string()),
+            value: Some(self.value(position, written_at_ms).to_string()),
         }];
         records.extend(obsolete);
         records
@@ -277,7 +306,7 @@ impl PositionTopic {
         ClaimKey {
             flow: self.settings.flow.clone(),
             fence,
-            instance: self.settings.instance.clone(),
+            instance: self.claimant.clone(),
         }
     }
 

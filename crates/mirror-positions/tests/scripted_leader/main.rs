@@ -11,7 +11,7 @@ use kafka_client::{Cluster, ClusterSettings, ConnectionSettings};
 use kafka_record::{RecordBatch, Records};
 use kafka_wire::api_key::ApiKey;
 use kafka_wire::ids::{TopicId, TopicPartition};
-use mirror_core::position_record::{ClaimKey, ClaimValue, PositionKey, PositionValue};
+use mirror_core::position_record::{ClaimKey, ClaimValue, PositionKey, PositionRecordKey, PositionValue};
 use mirror_positions::{
     PositionToWrite, PositionTopic, PositionTopicError, PositionTopicSettings, StoredPositions,
     read_if_exists,
@@ -289,14 +289,19 @@ async fn a_claim_of_unknown_outcome_is_not_sent_again() {
         peer.broker().fault(ApiKey::Produce, fault);
         assert_eq!(topic.claim().await.unwrap(), 2);
         let claims: Vec<_> = peer.broker().produced.iter().flat_map(records).collect();
-        let keys: Vec<_> = claims.iter().map(|(key, _)| key.as_str()).collect();
-        assert_eq!(
-            keys,
-            [
-                "claim/1 flow=flow fence=1 instance=us",
-                "claim/1 flow=flow fence=2 instance=us"
-            ]
-        );
+        let claims: Vec<_> = claims
+            .iter()
+            .map(|(key, _)| PositionRecordKey::decode(key.as_bytes()))
+            .collect();
+        let [
+            Ok(PositionRecordKey::Claim(first)),
+            Ok(PositionRecordKey::Claim(second)),
+        ] = &claims[..]
+        else {
+            panic!("two claims: {claims:?}")
+        };
+        assert_eq!((first.fence, second.fence), (1, 2));
+        assert_eq!(first.instance, second.instance);
     }
 }
 
@@ -312,4 +317,30 @@ async fn claims_of_yesterday_are_removed_and_fences_of_positions_count() {
     let stored = topic.read().await.unwrap();
     assert_eq!(stored.claims().count(), 1);
     assert_eq!(stored.fence("flow"), 7);
+}
+
+#[tokio::test]
+async fn two_machines_may_give_their_instances_the_same_name() {
+    let peer = Peer::start();
+    let (here, there) = (open(&peer).await, open(&peer).await);
+    assert_eq!(there.claim().await.unwrap(), 1);
+    let theirs = peer.broker().produced[0].clone();
+    assert_eq!(here.claim().await.unwrap(), 2);
+    let ours = peer.broker().produced[1].clone();
+    let instance = |batch| match PositionRecordKey::decode(records(batch)[0].0.as_bytes()) {
+        Ok(PositionRecordKey::Claim(claim)) => claim.instance,
+        other => panic!("a claim: {other:?}"),
+    };
+    assert_ne!(instance(&ours), instance(&theirs));
+}
+
+#[tokio::test]
+async fn what_nobody_could_read_again_is_not_written() {
+    let peer = Peer::start();
+    let topic = open(&peer).await;
+    for (fence, position) in [(-1, position(0, 5)), (1, position(0, -1)), (1, position(-1, 5))] {
+        let error = topic.write(fence, &[position]).await.unwrap_err();
+        assert!(matches!(error, PositionTopicError::Unfit { .. }), "{error}");
+    }
+    assert_eq!(peer.broker().produced.len(), 0);
 }
