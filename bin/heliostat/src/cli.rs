@@ -2,24 +2,27 @@
 
 use std::ffi::OsString;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
-use clap::{Arg, ArgAction, Command, value_parser};
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use clap_complete::Shell;
-use mirror_config::mirror_maker::FLAGS;
+use mirror_config::mirror_maker::{FLAGS, LogFormat};
 
 /// One thing to do.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Invocation {
     /// Mirror, by MirrorMaker 1's command line: these are the arguments behind the command's name.
     MirrorMaker(Vec<OsString>),
+    /// Mirror, by a file of ours.
+    Run { file: PathBuf, log_format: LogFormat },
     /// Print a shell's completion script.
     Completions(Shell),
 }
 
 const MIRROR_MAKER: &str = "mirror-maker";
+const RUN: &str = "run";
 
 /// Names under which Kafka ships MirrorMaker: a link of that name to this binary takes its place.
 const MIRROR_MAKER_SCRIPTS: [&str; 2] = ["kafka-mirror-maker", "kafka-mirror-maker.sh"];
@@ -37,13 +40,24 @@ pub(crate) fn read(arguments: Vec<OsString>) -> Result<Invocation, clap::Error> 
     }
     let mut command = command();
     let matches = command.try_get_matches_from_mut(arguments)?;
-    let shell = matches
-        .subcommand()
-        .and_then(|(_, matches)| matches.get_one("shell"));
-    match shell {
-        Some(&shell) => Ok(Invocation::Completions(shell)),
-        None => Err(command.error(ErrorKind::MissingSubcommand, "a command is missing")),
-    }
+    let asked = matches.subcommand().and_then(|(name, matches)| match name {
+        RUN => run(matches),
+        _ => matches.get_one("shell").copied().map(Invocation::Completions),
+    });
+    asked.ok_or_else(|| command.error(ErrorKind::MissingSubcommand, "a command is missing"))
+}
+
+fn run(matches: &ArgMatches) -> Option<Invocation> {
+    let file: &PathBuf = matches.get_one("config")?;
+    let log_format: Option<&String> = matches.get_one("log-format");
+    let log_format = match log_format.map(String::as_str) {
+        Some("json") => LogFormat::Json,
+        _ => LogFormat::Text,
+    };
+    Some(Invocation::Run {
+        file: file.clone(),
+        log_format,
+    })
 }
 
 /// Prints the script to standard output.
@@ -62,6 +76,7 @@ fn command() -> Command {
         .subcommand_required(true)
         .arg_required_else_help(true)
         .subcommand(mirror_maker_command())
+        .subcommand(run_command())
         .subcommand(completions_command())
 }
 
@@ -79,6 +94,32 @@ fn mirror_maker_command() -> Command {
         }))
 }
 
+fn run_command() -> Command {
+    Command::new(RUN)
+        .about("Mirror what a heliostat.toml asks for: any number of flows in one process")
+        .after_help(
+            "Exit codes: 0 drained after a signal; 1 it cannot start; 2 the command line is wrong; 130 and 143 a second \
+             signal; 255 the mirror failed.",
+        )
+        .arg(
+            Arg::new("config")
+                .short('c')
+                .long("config")
+                .value_name("FILE")
+                .required(true)
+                .value_parser(value_parser!(PathBuf))
+                .help("The file: clusters, flows between them, and the process"),
+        )
+        .arg(
+            Arg::new("log-format")
+                .long("log-format")
+                .value_name("FORMAT")
+                .value_parser(["text", "json"])
+                .default_value("text")
+                .help("How log lines are written to standard error"),
+        )
+}
+
 fn completions_command() -> Command {
     Command::new("completions")
         .about("Print the completion script of a shell")
@@ -92,6 +133,8 @@ fn completions_command() -> Command {
 #[cfg(test)]
 mod tests {
     use clap_complete::Shell;
+
+    use mirror_config::mirror_maker::LogFormat;
 
     use super::{Invocation, command, read};
 
@@ -120,6 +163,20 @@ mod tests {
         assert_eq!(asked, Invocation::MirrorMaker(arguments));
         let asked = invocation(&["heliostat", "completions", "bash"]).unwrap();
         assert_eq!(asked, Invocation::Completions(Shell::Bash));
+    }
+
+    #[test]
+    fn a_run_has_a_file() {
+        let asked = invocation(&["heliostat", "run", "-c", "a.toml", "--log-format", "json"]).unwrap();
+        let expected = |log_format| Invocation::Run {
+            file: "a.toml".into(),
+            log_format,
+        };
+        assert_eq!(asked, expected(LogFormat::Json));
+        let asked = invocation(&["heliostat", "run", "--config=a.toml"]).unwrap();
+        assert_eq!(asked, expected(LogFormat::Text));
+        assert!(invocation(&["heliostat", "run"]).is_err());
+        assert!(invocation(&["heliostat", "run", "-c", "a", "--log-format", "xml"]).is_err());
     }
 
     #[test]

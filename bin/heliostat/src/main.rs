@@ -9,7 +9,9 @@ mod mirror_maker;
 mod names;
 mod process;
 mod report;
+mod run;
 mod supervise;
+mod voice;
 
 use std::process::ExitCode;
 
@@ -18,6 +20,7 @@ use cli::Invocation;
 fn main() -> ExitCode {
     match cli::read(std::env::args_os().collect()) {
         Ok(Invocation::MirrorMaker(arguments)) => mirror_maker::run(&arguments),
+        Ok(Invocation::Run { file, log_format }) => run::run(&file, log_format),
         Ok(Invocation::Completions(shell)) => cli::completions(shell),
         Err(answer) => report::command_line(&answer),
     }

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use mirror_config::mirror_maker::{self, Command, Flags};
 
+use crate::voice::Voice;
 use crate::{environment, logging, process, report};
 
 /// Does what the arguments behind the command's name ask for.
@@ -45,7 +46,8 @@ fn mirror(flags: &Flags) -> ExitCode {
     match mirror_maker::resolve(flags, &environment::state()) {
         Ok(resolved) => {
             logging::notices(&resolved.notices);
-            process::run(resolved.config, "Starting mirror maker")
+            let voice = Voice::mirror_maker(&resolved.config);
+            process::run(resolved.config, &voice)
         }
         Err(errors) => {
             for error in &errors.0 {

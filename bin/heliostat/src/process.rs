@@ -8,16 +8,17 @@ use tokio::runtime::{self, Runtime};
 use tokio::sync::oneshot;
 
 use crate::supervise::{self, End, EndSignals};
+use crate::voice::Voice;
 use crate::{names, report};
 
 /// MirrorMaker's exit code when the target refused a record for good: `sys.exit(-1)`.
 const ABORTED_ON_SEND_FAILURE: u8 = 255;
 
-/// Mirrors until a signal, a failure, or a refused record that ends the process. `starting` is said first.
-pub(crate) fn run(config: Config, starting: &str) -> ExitCode {
+/// Mirrors until a signal, a failure, or a refused record that ends the process.
+pub(crate) fn run(config: Config, voice: &Voice) -> ExitCode {
     match runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => {
-            let code = runtime.block_on(run_until_end(config, starting));
+            let code = runtime.block_on(run_until_end(config, voice));
             leave(runtime);
             code
         }
@@ -33,7 +34,7 @@ fn leave(runtime: Runtime) {
     runtime.shutdown_background();
 }
 
-async fn run_until_end(config: Config, starting: &str) -> ExitCode {
+async fn run_until_end(config: Config, voice: &Voice) -> ExitCode {
     for cluster in config.flows.iter().flat_map(|flow| [&flow.source, &flow.target]) {
         if let Err(error) = names::check(cluster).await {
             report::error(&error);
@@ -47,18 +48,29 @@ async fn run_until_end(config: Config, starting: &str) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    tracing::info!("{starting}");
+    voice.starting();
     let mirror = match Mirror::new(config) {
         Ok(mirror) => mirror,
         Err(error) => return failed(&error),
     };
+    let heard = voice.clone();
     let run = |asked: oneshot::Receiver<()>| {
         // The sender is dropped only with this whole process.
-        mirror.run(async { drop(asked.await) })
+        mirror.run(async move {
+            if asked.await.is_ok() {
+                heard.draining();
+            }
+        })
     };
     match supervise::until_end(run, signals).await {
-        End::Run(Ok(Outcome::Drained)) => ExitCode::SUCCESS,
-        End::Run(Ok(Outcome::AbortedOnSendFailure)) => ExitCode::from(ABORTED_ON_SEND_FAILURE),
+        End::Run(Ok(Outcome::Drained)) => {
+            voice.ended();
+            ExitCode::SUCCESS
+        }
+        End::Run(Ok(Outcome::AbortedOnSendFailure)) => {
+            voice.ended_by_refusal();
+            ExitCode::from(ABORTED_ON_SEND_FAILURE)
+        }
         End::Run(Err(error)) => failed(&error),
         End::Killed(signal) => supervise::killed_by(signal),
     }

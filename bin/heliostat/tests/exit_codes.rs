@@ -162,7 +162,7 @@ fn notices_are_log_lines_with_file_and_line() {
         1,
         " WARN heliostat::config: unknown property bootstrap.server (c:3): did you mean bootstrap.servers?",
     );
-    let output = files.run("--consumer.config c --producer.config p --include a --log-format json");
+    let output = files.run("--consumer.config c --producer.config p --include a --log.format json");
     let errors = String::from_utf8_lossy(&output.stderr).into_owned();
     let line = errors
         .lines()
@@ -172,6 +172,48 @@ fn notices_are_log_lines_with_file_and_line() {
         line.starts_with('{') && line.contains("\"level\":\"WARN\"") && line.ends_with('}'),
         "{line}"
     );
+}
+
+#[test]
+fn a_daemons_file() {
+    let directory = TempDir::new().unwrap();
+    let with = |text: &str| {
+        fs::write(directory.path().join("heliostat.toml"), text).unwrap();
+        run(HELIOSTAT, directory.path(), "run -c heliostat.toml")
+    };
+    check(
+        &run(HELIOSTAT, directory.path(), "run -c nosuch.toml"),
+        1,
+        "error: cannot read the file: No such file or directory (os error 2) (nosuch.toml): check the path",
+    );
+    check(&run(HELIOSTAT, directory.path(), "run"), 2, "--config <FILE>");
+    let flow = "[[flows]]\nfrom = \"a\"\nto = \"b\"\ntopics = [\"t\"]\n";
+    let clusters =
+        "[clusters.a]\nbootstrap = [\"heliostat.invalid:1\"]\n[clusters.b]\nbootstrap = [\"127.0.0.1:1\"]\n";
+    let wrong = with(&format!("{clusters}form = 1\n{flow}start = \"soon\"\n"));
+    check(
+        &wrong,
+        1,
+        "error: unknown key form in [clusters.NAME] (heliostat.toml:5): ",
+    );
+    check(
+        &wrong,
+        1,
+        "\nerror: start cannot have this value (heliostat.toml:10: start = \"soon\"): write \"earliest\"",
+    );
+    let bad_list = with(&format!("{clusters}{}", flow.replace("\"t\"", "\"t(\"")));
+    check(
+        &bad_list,
+        1,
+        "error: t( is an invalid regex (heliostat.toml:8: topics: \"t(\"): ",
+    );
+    let unresolvable = with(&format!("{clusters}{flow}"));
+    check(
+        &unresolvable,
+        1,
+        " INFO heliostat::config: flow a-to-b leaves out __.*, _schemas",
+    );
+    check(&unresolvable, 1, "(a cluster: heliostat.invalid:1)");
 }
 
 #[test]
