@@ -5,14 +5,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use kafka_client_core::retry::{CoordinatorDisposition, classify_coordinator};
 use kafka_wire::api::describe_groups::{DescribeGroupsRequest, DescribedGroup, DescribedGroupMember};
-use kafka_wire::api::find_coordinator::{FindCoordinatorRequest, GROUP};
+use kafka_wire::api::find_coordinator::{FindCoordinatorRequest, FindCoordinatorResponse, GROUP};
 use kafka_wire::api::leave_group::{LeaveGroupRequest, SEVERAL_MEMBERS_SINCE};
 use kafka_wire::api::offset_commit::{OffsetCommitPartition, OffsetCommitRequest, OffsetCommitTopic};
 use kafka_wire::api::offset_fetch::OffsetFetchRequest;
 use kafka_wire::error_code::ErrorCode;
 use kafka_wire::ids::{NodeId, TopicPartition};
 use kafka_wire::request::Request;
-use tokio::time::{Duration, Instant, sleep, timeout_at};
+use tokio::time::{Duration, Instant, sleep, timeout, timeout_at};
 
 use crate::cluster::Cluster;
 use crate::connection::Connection;
@@ -267,7 +267,7 @@ impl GroupClient {
         let node = if let Some(node) = known {
             node
         } else {
-            let node = find_coordinator(&self.cluster, &self.group_id).await?;
+            let node = find_coordinator(&self.cluster, &self.group_id, None, self.patience).await?;
             *self.coordinator.lock().unwrap_or_else(PoisonError::into_inner) = Some(node);
             node
         };
@@ -283,20 +283,50 @@ impl GroupClient {
     }
 }
 
-/// Asks any broker who coordinates a group. A broker that the cluster's metadata does not name yet is looked up.
-pub(crate) async fn find_coordinator(cluster: &Cluster, group_id: &str) -> Result<NodeId, ClientError> {
+/// Asks one broker after the other who coordinates a group, each for at most `patience`; `last` is asked last: it was the
+/// coordinator and may be the one that hangs. A broker that the cluster's metadata does not name yet is looked up.
+pub(crate) async fn find_coordinator(
+    cluster: &Cluster,
+    group_id: &str,
+    last: Option<NodeId>,
+    patience: Duration,
+) -> Result<NodeId, ClientError> {
     let request = FindCoordinatorRequest {
         key: group_id.to_owned(),
         key_type: GROUP,
     };
-    let answer = match cluster.call_any(&request).await {
-        Ok(answer) => answer,
-        Err(error) => {
-            // Nobody we know answers: the bootstrap list behind the metadata may lead to somebody who does.
-            cluster.metadata(Some(Vec::new())).await?;
-            return Err(error);
+    let mut brokers = cluster.brokers();
+    brokers.sort_by_key(|node| Some(*node) == last);
+    let mut failure = None;
+    for node in brokers {
+        match timeout(patience, cluster.call(node, &request)).await {
+            Ok(Ok(answer)) => return found(cluster, group_id, answer).await,
+            Ok(Err(error)) => failure = Some(error),
+            Err(_elapsed) => {
+                failure = Some(ClientError::TimedOut {
+                    address: format!("broker {node}"),
+                    api: FindCoordinatorRequest::API,
+                    waited: patience,
+                });
+            }
         }
-    };
+    }
+    // Nobody we know answers: the bootstrap list behind the metadata may lead to somebody who does.
+    let looked_up = timeout(patience, cluster.metadata(Some(Vec::new()))).await;
+    if let (None, Ok(Err(error))) = (&failure, looked_up) {
+        failure = Some(error);
+    }
+    Err(failure.unwrap_or_else(|| {
+        let code = ErrorCode::COORDINATOR_NOT_AVAILABLE;
+        answered::<FindCoordinatorRequest>(cluster, group_id, code, None)
+    }))
+}
+
+async fn found(
+    cluster: &Cluster,
+    group_id: &str,
+    answer: FindCoordinatorResponse,
+) -> Result<NodeId, ClientError> {
     if !answer.error_code.is_ok() {
         return Err(answered::<FindCoordinatorRequest>(
             cluster,

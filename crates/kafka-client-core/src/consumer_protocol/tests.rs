@@ -1,3 +1,5 @@
+//! Bytes laid out by hand from the schemas, bytes of newer members, bytes that are none.
+
 use super::*;
 use proptest::prelude::*;
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::future::pending;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use kafka_client_core::consumer_protocol::{Assignment, Subscription};
@@ -22,6 +23,9 @@ use super::{AssignedMember, GroupAssignment, MembershipEvent, MembershipSettings
 use crate::cluster::Cluster;
 use crate::error::ClientError;
 use crate::group::find_coordinator;
+
+/// How long one broker is asked for the coordinator before the next one is.
+const FIND_PATIENCE_MAX: Duration = Duration::from_secs(5);
 
 /// The driver's ends of what a [`Membership`](super::Membership) holds.
 pub(super) struct Ends {
@@ -135,9 +139,14 @@ impl Driver {
     fn start(&mut self, action: JointAction) {
         match action {
             JointAction::FindCoordinator => {
-                let (cluster, group_id) = (Arc::clone(&self.group_cluster), self.settings.group_id.clone());
-                self.work
-                    .spawn(async move { Outcome::Coordinator(find_coordinator(&cluster, &group_id).await) });
+                let (cluster, settings) = (Arc::clone(&self.group_cluster), Arc::clone(&self.settings));
+                let last = self.coordinator;
+                // What is ours depends on the next heartbeat, so a broker that hangs is not waited for long.
+                let patience = FIND_PATIENCE_MAX.min(settings.session_timeout / 3);
+                self.work.spawn(async move {
+                    let group_id = &settings.group_id;
+                    Outcome::Coordinator(find_coordinator(&cluster, group_id, last, patience).await)
+                });
             }
             JointAction::Send { member, call } => self.start_call(member, call),
             JointAction::Assign { member, leadership } => self.start_leading(member, leadership),
