@@ -178,6 +178,30 @@ fn a_topic_that_would_lose_positions_is_refused() {
 }
 
 #[test]
+fn a_topic_that_was_deleted_and_made_anew_is_not_taken_for_the_old_one() {
+    scenario("positions-anew", |world| {
+        let topic = world.topic("positions");
+        let side = &world.target;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let owner = runtime.block_on(async {
+            let owner = open(&side.bootstrap, &topic, "owner").await??;
+            owner.write(owner.claim().await?, &[position(0, 100)]).await?;
+            anyhow::Ok(owner)
+        })?;
+        side.admin().delete_topic(&topic)?;
+        let anew = NewTopic::new(&topic, 1).config("cleanup.policy", "compact");
+        side.admin().create_topic(&anew)?;
+        let Err(error) = runtime.block_on(owner.read()) else {
+            bail!("the positions are gone, and nobody noticed");
+        };
+        ensure!(matches!(error, PositionTopicError::Recreated { .. }), "{error}");
+        Ok(())
+    });
+}
+
+#[test]
 fn a_record_that_is_none_of_ours_is_an_error_with_its_offset() {
     scenario("positions-foreign", |world| {
         let topic = world.topic("positions");

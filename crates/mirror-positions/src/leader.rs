@@ -4,18 +4,24 @@
 //! slow replicas must not hold up somebody's heartbeat.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use kafka_client::{ClientError, Cluster, Connection};
 use kafka_client_core::retry::{AdminDisposition, classify_admin};
 use kafka_wire::api_key::ApiKey;
 use kafka_wire::error_code::ErrorCode;
 use kafka_wire::ids::{NodeId, TopicId};
+use tokio::time::Instant;
 
 use crate::attempts::Failed;
 use crate::error::{PositionTopicError, may_pass};
 
 /// All positions stand in this partition: one log has one order.
 pub(crate) const PARTITION: i32 = 0;
+
+/// How often metadata is asked while all goes well. Requests name the topic by its name: a topic that was deleted and made
+/// anew would take positions without a word, and only its id tells.
+const LOOK_PERIOD: Duration = Duration::from_mins(1);
 
 /// The way to the leader, found again whenever it is lost.
 #[derive(Debug)]
@@ -32,6 +38,8 @@ pub(crate) struct Leader {
 pub(crate) struct Connected {
     pub(crate) node: NodeId,
     pub(crate) connection: Connection,
+    /// When metadata was last asked.
+    looked_at: Instant,
 }
 
 /// What metadata says of the topic.
@@ -54,33 +62,33 @@ impl Leader {
         }
     }
 
-    /// The connection to the leader; metadata is asked where none is open.
+    /// The connection to the leader; metadata is asked where none is open, and now and then.
     pub(crate) async fn connection(&mut self) -> Result<&Connected, Failed> {
-        if let Some(connected) = self
+        let open = self
             .connected
-            .take_if(|connected| connected.connection.is_closed())
-        {
-            tracing::debug!(node = %connected.node, "the connection to the leader of positions ended");
-        }
-        let connected = match self.connected.take() {
-            Some(connected) => connected,
+            .take()
+            .filter(|connected| !connected.connection.is_closed());
+        let connected = match open {
+            Some(connected) if connected.looked_at.elapsed() < LOOK_PERIOD => connected,
+            Some(connected) => self.look_again(connected).await?,
             None => self.connect().await?,
         };
         Ok(self.connected.insert(connected))
     }
 
-    async fn connect(&self) -> Result<Connected, Failed> {
-        let missing = || PositionTopicError::Missing {
-            topic: Arc::clone(&self.topic),
-        };
-        let seen = look(&self.cluster, &self.topic)
-            .await?
-            .ok_or_else(|| Failed::Passing(missing()))?;
-        if !self.topic_id.is_zero() && !seen.topic_id.is_zero() && seen.topic_id != self.topic_id {
-            return Err(Failed::Final(PositionTopicError::Recreated {
-                topic: Arc::clone(&self.topic),
-            }));
+    async fn look_again(&self, connected: Connected) -> Result<Connected, Failed> {
+        if self.look().await?.leader != connected.node {
+            return self.connect().await;
         }
+        Ok(Connected {
+            looked_at: Instant::now(),
+            ..connected
+        })
+    }
+
+    async fn connect(&self) -> Result<Connected, Failed> {
+        let looked_at = Instant::now();
+        let seen = self.look().await?;
         if seen.leader == NodeId::NONE {
             return Err(Failed::Passing(PositionTopicError::NoLeader {
                 topic: Arc::clone(&self.topic),
@@ -91,7 +99,19 @@ impl Leader {
         Ok(Connected {
             node: seen.leader,
             connection,
+            looked_at,
         })
+    }
+
+    /// What metadata says of the topic, which must still be the one that was seen first.
+    async fn look(&self) -> Result<Seen, Failed> {
+        let topic = || Arc::clone(&self.topic);
+        let seen = look(&self.cluster, &self.topic).await?;
+        let seen = seen.ok_or_else(|| Failed::Passing(PositionTopicError::Missing { topic: topic() }))?;
+        if !self.topic_id.is_zero() && !seen.topic_id.is_zero() && seen.topic_id != self.topic_id {
+            return Err(Failed::Final(PositionTopicError::Recreated { topic: topic() }));
+        }
+        Ok(seen)
     }
 
     /// The next call asks metadata again: this broker does not lead, or does not answer.

@@ -173,6 +173,23 @@ async fn a_leader_that_moved_is_looked_for() {
 }
 
 #[tokio::test]
+async fn a_leader_that_goes_well_is_looked_for_now_and_then() {
+    let peer = Peer::start();
+    let topic = open(&peer).await;
+    topic.write(1, &[position(0, 100)]).await.unwrap();
+    topic.write(1, &[position(0, 110)]).await.unwrap();
+    let looks = peer.broker().looks;
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_mins(2)).await;
+    tokio::time::resume();
+    topic.write(1, &[position(0, 120)]).await.unwrap();
+    topic.write(1, &[position(0, 130)]).await.unwrap();
+    assert_eq!(peer.broker().looks, looks + 1);
+    let stored = topic.read().await.unwrap();
+    assert_eq!(positions(&stored), [(0, 1, 130)]);
+}
+
+#[tokio::test]
 async fn what_was_deleted_while_it_was_read_is_forgotten() {
     let peer = Peer::start();
     for partition in 0..3 {
