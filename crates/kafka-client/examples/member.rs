@@ -78,7 +78,7 @@ fn settings(group_id: &str, streams: usize) -> MembershipSettings {
         members: members.collect(),
         session_timeout: Duration::from_secs(10),
         heartbeat_interval: Duration::from_secs(3),
-        rebalance_timeout: Duration::from_secs(60),
+        rebalance_timeout: Duration::from_mins(1),
         backoff: BackoffConfig::default(),
         leader_user_data: None,
     }

@@ -72,7 +72,7 @@ impl Broker {
             let mut serving = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
                 let number = {
-                    let mut group = connection.group.lock().unwrap();
+                    let mut group = connection.group.lock().expect("nobody panics with it");
                     group.connections += 1;
                     group.connections
                 };
@@ -93,12 +93,12 @@ impl Broker {
     }
 
     pub(crate) fn set(&self, change: impl FnOnce(&mut Group)) {
-        change(&mut self.group.lock().unwrap());
+        change(&mut self.group.lock().expect("nobody panics with it"));
     }
 
     /// Client ids by connection, of those that sent requests of `api`.
     pub(crate) fn senders(&self, api: ApiKey) -> BTreeMap<usize, String> {
-        let group = self.group.lock().unwrap();
+        let group = self.group.lock().expect("nobody panics with it");
         let of_api = group.seen.iter().filter(|(_, _, seen)| *seen == api);
         of_api
             .map(|(number, client_id, _)| (*number, client_id.clone()))
@@ -121,7 +121,7 @@ impl Connection {
             let correlation_id = frame.get_i32();
             let client_id = text(&mut frame);
             let silent = {
-                let mut group = self.group.lock().unwrap();
+                let mut group = self.group.lock().expect("nobody panics with it");
                 group.seen.push((self.number, client_id, api));
                 group.silent
             };
@@ -151,7 +151,7 @@ impl Connection {
         } else if api == ApiKey::SyncGroup {
             self.sync(body, &mut out).await;
         } else if api == ApiKey::Heartbeat {
-            out.put_i16(self.group.lock().unwrap().heartbeat_error);
+            out.put_i16(self.group.lock().expect("nobody panics with it").heartbeat_error);
         } else if api == ApiKey::LeaveGroup {
             self.leave(body, &mut out);
         } else if api == ApiKey::DescribeGroups {
@@ -174,7 +174,7 @@ impl Connection {
         let mut joined = self.joined.subscribe();
         let before = *joined.borrow_and_update();
         let refused = {
-            let mut group = self.group.lock().unwrap();
+            let mut group = self.group.lock().expect("nobody panics with it");
             if group.join_error != 0 {
                 Some(group.join_error)
             } else if member_id.is_empty() {
@@ -203,7 +203,7 @@ impl Connection {
             return;
         }
         let generation = *joined.wait_for(|now| *now > before).await.expect("we send");
-        let members = self.group.lock().unwrap().members.clone();
+        let members = self.group.lock().expect("nobody panics with it").members.clone();
         let leader = members.first().expect("complete").0.clone();
         out.put_i16(0);
         out.put_i32(generation);
@@ -228,7 +228,7 @@ impl Connection {
         let member_id = text(&mut body);
         let count = body.get_i32();
         if count > 0 {
-            let mut group = self.group.lock().unwrap();
+            let mut group = self.group.lock().expect("nobody panics with it");
             for _ in 0..count {
                 let member = text(&mut body);
                 let share = bytes(&mut body);
@@ -238,7 +238,13 @@ impl Connection {
         }
         let mut synced = self.synced.subscribe();
         synced.wait_for(|now| *now >= generation).await.expect("we send");
-        let share = self.group.lock().unwrap().shares.get(&member_id).cloned();
+        let share = self
+            .group
+            .lock()
+            .expect("nobody panics with it")
+            .shares
+            .get(&member_id)
+            .cloned();
         out.put_i16(0);
         put_bytes(out, &share.unwrap_or_default());
     }
@@ -247,7 +253,11 @@ impl Connection {
     fn leave(&self, mut body: Bytes, out: &mut BytesMut) {
         let _group_id = text(&mut body);
         let member_id = text(&mut body);
-        self.group.lock().unwrap().left.push(member_id);
+        self.group
+            .lock()
+            .expect("nobody panics with it")
+            .left
+            .push(member_id);
         out.put_i16(25); // UNKNOWN_MEMBER_ID: nobody minds
     }
 }

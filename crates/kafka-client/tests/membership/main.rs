@@ -47,7 +47,7 @@ fn settings(member_ids: &[&str]) -> MembershipSettings {
         members: members.collect(),
         session_timeout: Duration::from_secs(6),
         heartbeat_interval: Duration::from_millis(50),
-        rebalance_timeout: Duration::from_secs(60),
+        rebalance_timeout: Duration::from_mins(1),
         backoff: BackoffConfig::default(),
         leader_user_data: None,
     }
@@ -72,10 +72,11 @@ async fn next(membership: &mut Membership) -> MembershipEvent {
 }
 
 async fn assigned(membership: &mut Membership) -> GroupAssignment {
-    match next(membership).await {
-        MembershipEvent::Assigned(assignment) => assignment,
-        other => panic!("{other:?}"),
-    }
+    let event = next(membership).await;
+    let MembershipEvent::Assigned(assignment) = event else {
+        panic!("{event:?}");
+    };
+    assignment
 }
 
 fn told(assignment: &GroupAssignment) -> String {
@@ -109,7 +110,7 @@ async fn members_join_in_one_generation_each_on_a_connection_and_under_a_name_of
     membership.leave().await;
     assert!(!lease.is_valid());
     assert_eq!(
-        broker.group.lock().unwrap().left,
+        broker.group.lock().expect("nobody panics with it").left,
         ids,
         "one request for each before LeaveGroup v3"
     );
