@@ -3,7 +3,8 @@
 use std::io;
 use std::time::Duration;
 
-use kafka_wire::ids::NodeId;
+use kafka_record::RecordError;
+use kafka_wire::ids::{NodeId, TopicPartition};
 use kafka_wire::request::{DecodeError, EncodeError};
 use kafka_wire::{api_key::ApiKey, error_code::ErrorCode};
 
@@ -54,6 +55,16 @@ pub enum ClientError {
         api: ApiKey,
         code: ErrorCode,
         message: Option<String>,
+    },
+    /// Bytes of a log that are no batch, or that fail their checksum.
+    #[error("cluster \"{cluster}\" sent a damaged batch of {tp} at offset {offset}")]
+    Corrupt {
+        cluster: String,
+        tp: TopicPartition,
+        /// The offset that was asked for.
+        offset: i64,
+        #[source]
+        reason: RecordError,
     },
     /// None of the bootstrap servers could be used; `tried` says why, one line each.
     #[error("no bootstrap server of cluster \"{cluster}\" can be reached: {}", .tried.join("; "))]

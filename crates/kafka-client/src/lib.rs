@@ -14,6 +14,7 @@ mod frame_writer;
 pub mod group;
 pub mod membership;
 pub mod offsets;
+pub mod read_back;
 mod task;
 mod transport;
 
