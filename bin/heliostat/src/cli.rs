@@ -10,6 +10,8 @@ use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use clap_complete::Shell;
 use mirror_config::mirror_maker::{FLAGS, LogFormat};
 
+use crate::preflight::{self, Question};
+
 /// One thing to do.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Invocation {
@@ -17,11 +19,17 @@ pub(crate) enum Invocation {
     MirrorMaker(Vec<OsString>),
     /// Mirror, by a file of ours.
     Run { file: PathBuf, log_format: LogFormat },
+    /// Look whether a configuration can run.
+    Check(Question),
+    /// Say what would become of each topic.
+    Plan(Question),
     /// Print a shell's completion script.
     Completions(Shell),
 }
 
 const MIRROR_MAKER: &str = "mirror-maker";
+const CHECK: &str = "check";
+const PLAN: &str = "plan";
 const RUN: &str = "run";
 
 /// Names under which Kafka ships MirrorMaker: a link of that name to this binary takes its place.
@@ -42,6 +50,8 @@ pub(crate) fn read(arguments: Vec<OsString>) -> Result<Invocation, clap::Error> 
     let matches = command.try_get_matches_from_mut(arguments)?;
     let asked = matches.subcommand().and_then(|(name, matches)| match name {
         RUN => run(matches),
+        CHECK => Some(Invocation::Check(Question::of(matches))),
+        PLAN => Some(Invocation::Plan(Question::of(matches))),
         _ => matches.get_one("shell").copied().map(Invocation::Completions),
     });
     asked.ok_or_else(|| command.error(ErrorKind::MissingSubcommand, "a command is missing"))
@@ -76,6 +86,12 @@ fn command() -> Command {
         .subcommand_required(true)
         .arg_required_else_help(true)
         .subcommand(mirror_maker_command())
+        .subcommand(preflight::describe(Command::new(CHECK).about(
+            "Look whether a configuration can run: files, names, ports, versions, rights",
+        )))
+        .subcommand(preflight::describe(Command::new(PLAN).about(
+            "Say what would become of each topic: created, grown or refused, with which settings, and why",
+        )))
         .subcommand(run_command())
         .subcommand(completions_command())
 }

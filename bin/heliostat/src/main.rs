@@ -2,11 +2,15 @@
 
 #![forbid(unsafe_code)]
 
+mod check;
 mod cli;
 mod environment;
 mod logging;
 mod mirror_maker;
 mod names;
+mod output;
+mod plan;
+mod preflight;
 mod process;
 mod report;
 mod run;
@@ -21,6 +25,8 @@ fn main() -> ExitCode {
     match cli::read(std::env::args_os().collect()) {
         Ok(Invocation::MirrorMaker(arguments)) => mirror_maker::run(&arguments),
         Ok(Invocation::Run { file, log_format }) => run::run(&file, log_format),
+        Ok(Invocation::Check(question)) => check::run(&question),
+        Ok(Invocation::Plan(question)) => plan::run(&question),
         Ok(Invocation::Completions(shell)) => cli::completions(shell),
         Err(answer) => report::command_line(&answer),
     }

@@ -51,7 +51,8 @@ pub(super) struct Scope(String);
 // === impl CheckReport ===
 
 impl CheckReport {
-    pub(super) fn new(checks: Vec<Check>) -> Self {
+    /// The report of these checks.
+    pub fn new(checks: Vec<Check>) -> Self {
         let outcome = checks.iter().map(|check| check.outcome).max();
         Self {
             // A check that was left out says nothing against the configuration.
@@ -60,6 +61,13 @@ impl CheckReport {
                 .unwrap_or(Outcome::Ok),
             checks,
         }
+    }
+
+    /// The same report with these checks in front.
+    #[must_use]
+    pub fn with(self, mut first: Vec<Check>) -> Self {
+        first.extend(self.checks);
+        Self::new(first)
     }
 }
 
@@ -154,6 +162,11 @@ impl Scope {
 // === impl Check ===
 
 impl Check {
+    /// What reading the configuration came to; it belongs to no cluster and no flow.
+    pub fn of_configuration(outcome: Outcome, words: String) -> Self {
+        Scope("configuration".to_owned()).check("configuration", "", outcome, words)
+    }
+
     pub(super) fn advise(mut self, advice: impl Into<String>) -> Self {
         self.advice = Some(advice.into());
         self

@@ -1,0 +1,146 @@
+//! `heliostat check`: can this configuration run? A row per check, the advice below what failed.
+
+use std::io;
+use std::process::ExitCode;
+
+use mirror_config::{NoticeLevel, Resolved};
+use mirror_preflight::check::{self, Check, CheckReport, Outcome};
+
+use crate::output::{self, Cell, Format, Table, Tone, text};
+use crate::preflight::{FAILED, Question, WARNINGS, ask, broken};
+
+/// Checks, prints and exits.
+pub(crate) fn run(question: &Question) -> ExitCode {
+    let report = match question.resolve() {
+        Ok(Ok(resolved)) => match ask(check::check(&resolved.config.flows, question.limit)) {
+            Ok(report) => report.with(of_file(&resolved)),
+            Err(error) => return broken(&error),
+        },
+        Ok(Err(errors)) => {
+            let failed = |error: &_| Check::of_configuration(Outcome::Failed, format!("{error}"));
+            CheckReport::new(errors.0.iter().map(failed).collect())
+        }
+        Err(code) => return code,
+    };
+    match print(&report, question.format) {
+        Ok(()) => exit_code(report.outcome),
+        Err(error) => broken(&error),
+    }
+}
+
+/// What the author of the files should know.
+fn of_file(resolved: &Resolved) -> Vec<Check> {
+    let warnings = resolved
+        .notices
+        .iter()
+        .filter(|notice| notice.level == NoticeLevel::Warn);
+    let warnings: Vec<_> = warnings
+        .map(|notice| Check::of_configuration(Outcome::Warning, notice.text.clone()))
+        .collect();
+    if warnings.is_empty() {
+        let words = format!("{} flows", resolved.config.flows.len());
+        return vec![Check::of_configuration(Outcome::Ok, words)];
+    }
+    warnings
+}
+
+fn exit_code(outcome: Outcome) -> ExitCode {
+    match outcome {
+        Outcome::Ok | Outcome::Skipped => ExitCode::SUCCESS,
+        Outcome::Warning => ExitCode::from(WARNINGS),
+        Outcome::Failed => ExitCode::from(FAILED),
+    }
+}
+
+fn print(report: &CheckReport, format: Format) -> io::Result<()> {
+    match format {
+        Format::Table => output::print(&table(report, output::is_coloured())),
+        Format::Json => output::json(report),
+    }
+}
+
+fn table(report: &CheckReport, coloured: bool) -> String {
+    let mut table = Table::new(&[
+        text("result"),
+        text("check"),
+        text("of"),
+        text("subject"),
+        text("found"),
+    ]);
+    for check in &report.checks {
+        table.row([
+            Cell::new(check.outcome.name(), tone(check.outcome)),
+            check.name.into(),
+            (&check.scope).into(),
+            (&check.subject).into(),
+            (&check.words).into(),
+        ]);
+        if let Some(advice) = &check.advice {
+            table.note(format!("→ {advice}"));
+        }
+    }
+    let mut out = table.render(coloured);
+    out.push('\n');
+    out.push_str(&summary(report));
+    out
+}
+
+fn tone(outcome: Outcome) -> Tone {
+    match outcome {
+        Outcome::Ok => Tone::Good,
+        Outcome::Skipped => Tone::Faint,
+        Outcome::Warning => Tone::Caution,
+        Outcome::Failed => Tone::Bad,
+    }
+}
+
+/// How many checks came out how, the worst first.
+fn summary(report: &CheckReport) -> String {
+    let all = [Outcome::Failed, Outcome::Warning, Outcome::Skipped, Outcome::Ok];
+    let counts = all.into_iter().filter_map(|outcome| {
+        let count = report
+            .checks
+            .iter()
+            .filter(|check| check.outcome == outcome)
+            .count();
+        (count > 0).then(|| format!("{count} {}", outcome.name()))
+    });
+    let mut line = counts.collect::<Vec<_>>().join(", ");
+    line.push('\n');
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_per_check_and_the_advice_below() {
+        let check = |name, outcome, words: &str, advice: Option<&str>| Check {
+            name,
+            scope: "cluster source".to_owned(),
+            subject: "a:9092".to_owned(),
+            outcome,
+            words: words.to_owned(),
+            advice: advice.map(str::to_owned),
+        };
+        let report = CheckReport::new(vec![
+            check(
+                "bootstrap",
+                Outcome::Failed,
+                "this is a TLS port",
+                Some("name another"),
+            ),
+            check("cluster", Outcome::Skipped, "nobody answers", None),
+        ]);
+        let expected = "\
+result   check      of              subject  found
+failed   bootstrap  cluster source  a:9092   this is a TLS port
+    → name another
+skipped  cluster    cluster source  a:9092   nobody answers
+
+1 failed, 1 skipped
+";
+        assert_eq!(table(&report, false), expected);
+    }
+}
