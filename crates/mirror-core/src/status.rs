@@ -7,6 +7,13 @@
 
 use serde::{Deserialize, Serialize};
 
+/// Tells how the process is doing. Asked by whoever scrapes or looks, from several tasks at once; it must answer at
+/// once, without waiting for a broker.
+pub trait StatusSource: Send + Sync {
+    /// A snapshot of now.
+    fn status(&self) -> ProcessStatus;
+}
+
 /// One process.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -224,6 +231,16 @@ pub struct HaltStatus {
 // === impl FlowState ===
 
 impl FlowState {
+    /// Every state, in the order of a flow's life.
+    pub const ALL: [Self; 6] = [
+        Self::Connecting,
+        Self::Joining,
+        Self::Mirroring,
+        Self::Revoking,
+        Self::Draining,
+        Self::Failed,
+    ];
+
     /// The name in JSON, metrics and tables.
     pub fn name(self) -> &'static str {
         match self {
@@ -240,6 +257,9 @@ impl FlowState {
 // === impl PartitionState ===
 
 impl PartitionState {
+    /// Every state.
+    pub const ALL: [Self; 3] = [Self::Mirroring, Self::Waiting, Self::Halted];
+
     /// The name in JSON, metrics and tables.
     pub fn name(self) -> &'static str {
         match self {

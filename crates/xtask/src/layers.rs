@@ -4,7 +4,7 @@
 //! ```text
 //!   6  heliostat
 //!   5  mirror-runtime   mirror-preflight
-//!   4  mirror-config   mirror-positions
+//!   4  mirror-config   mirror-positions   mirror-admin
 //!   3  kafka-client
 //!   2  kafka-client-core   mirror-core   mirror-router      no I/O, no clock,
 //!   1  kafka-record                                         no RNG, no log,
@@ -152,9 +152,16 @@ pub(crate) const LAYERS: &[Layer] = &[
         foreign: Foreign::Except(LIBRARY_BANS),
     },
     Layer {
+        name: "mirror-admin",
+        floor: Floor::Number(4),
+        ours: Ours::Only(&["mirror-core", "kafka-wire"]),
+        foreign: Foreign::Except(LIBRARY_BANS),
+    },
+    Layer {
         name: "mirror-runtime",
         floor: Floor::Number(5),
         ours: Ours::Only(&[
+            "mirror-admin",
             "mirror-config",
             "mirror-positions",
             "mirror-core",
@@ -182,7 +189,14 @@ pub(crate) const LAYERS: &[Layer] = &[
     Layer {
         name: "heliostat",
         floor: Floor::Number(6),
-        ours: Ours::Only(&["mirror-config", "mirror-preflight", "mirror-runtime", "kafka-client"]),
+        ours: Ours::Only(&[
+            "mirror-admin",
+            "mirror-config",
+            "mirror-core",
+            "mirror-preflight",
+            "mirror-runtime",
+            "kafka-client",
+        ]),
         foreign: Foreign::Except(&["kafka-protocol"]),
     },
     Layer {
