@@ -43,6 +43,8 @@ enum Command {
     },
     /// Check licences, banned crates, version floors and sources of everything we link
     Deny,
+    /// Write the reference pages of the documentation from the tables in the code
+    Docs,
     /// The first minute: a load mirrored between two real Kafka clusters, every record compared
     Show,
     /// Benchmarks, in release: `cargo xtask bench race [options]` runs heliostat beside MirrorMaker
@@ -63,6 +65,7 @@ fn main() -> ExitCode {
         Command::Tidy => tidy::run(&root),
         Command::Test { fast } => test_command::run(&root, fast),
         Command::Deny => test_command::deny(&root),
+        Command::Docs => test_command::docs(&root),
         Command::Show => test_command::show(&root),
         Command::Bench { arguments } => test_command::bench(&root, &arguments),
         Command::Kafka { arguments } => test_command::kafka(&root, &arguments),

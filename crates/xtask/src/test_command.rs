@@ -69,6 +69,12 @@ pub(crate) fn deny(root: &Path) -> anyhow::Result<()> {
     deny_step().run(root).map(|_| ())
 }
 
+/// `cargo xtask docs`: the generated pages; a test of `mirror-config` fails when they are stale.
+pub(crate) fn docs(root: &Path) -> anyhow::Result<()> {
+    let line = words("cargo run --quiet --package mirror-config --example reference -- docs/reference");
+    run_command(&line, &[], root)
+}
+
 /// `cargo xtask kafka ..`: the test kit's own binary, for trials by hand.
 pub(crate) fn kafka(root: &Path, arguments: &[String]) -> anyhow::Result<()> {
     let [command, rest @ ..] = arguments else {

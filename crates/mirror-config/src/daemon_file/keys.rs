@@ -58,8 +58,8 @@ pub const SECTIONS: [&SectionKeys; 9] = [
     &STATE,
 ];
 
-const DURATION: &str = "a duration with its unit (ms, s, min, h, d), like \"30s\"";
-const SIZE: &str = "a number of bytes, or a size with its unit, like \"64MiB\"";
+pub(crate) const DURATION: &str = "a duration with its unit (ms, s, min, h, d), like \"30s\"";
+pub(crate) const SIZE: &str = "a number of bytes, or a size with its unit, like \"64MiB\"";
 const NAMES: &str = "a list of regular expressions, like [\"orders\", \"audit-.*\"]";
 
 /// The file's own level.
