@@ -22,7 +22,7 @@ use mirror_core::position_record::{
 };
 use tokio::sync::Mutex;
 
-use crate::attempts::Attempts;
+use crate::attempts::{Attempts, Failed};
 use crate::creation::{Usable, make_usable};
 use crate::error::PositionTopicError;
 use crate::leader::look;
@@ -66,7 +66,8 @@ pub struct PositionToWrite {
     pub metadata: String,
 }
 
-/// The topic of positions of one flow. Methods may be called from any task; writes and claims wait for one another.
+/// The topic of positions of one flow. Methods may be called from any task; writes wait for one
+/// another, and so do claims.
 pub struct PositionTopic {
     cluster: Arc<Cluster>,
     settings: PositionTopicSettings,
@@ -74,6 +75,8 @@ pub struct PositionTopic {
     /// instances the same name, and their claims must be told apart all the same.
     claimant: String,
     usable: Usable,
+    /// One claim at a time: two of one claimant could not be told apart. Positions are written meanwhile.
+    claiming: Mutex<()>,
     writing: Mutex<Writing>,
     /// The keys that are in the log, as far as they were read or written here.
     keys: std::sync::Mutex<Keys>,
@@ -122,6 +125,7 @@ impl PositionTopic {
             cluster,
             settings,
             usable,
+            claiming: Mutex::new(()),
             writing: Mutex::new(Writing {
                 log,
                 builder: BatchBuilder::new(),
@@ -154,16 +158,15 @@ impl PositionTopic {
     /// As [`PositionTopic::read`] and [`PositionTopic::write`]; [`PositionTopicError::NotClaimed`] if others were always
     /// faster.
     pub async fn claim(&self) -> Result<i64, PositionTopicError> {
-        let mut writing = self.writing.lock().await;
+        let _claiming = self.claiming.lock().await;
         let mut reader = self.reader();
-        let mut attempts = Attempts::begin(self.settings.request_timeout);
         let mut stored = reader.catch_up().await?;
+        let mut attempts = Attempts::begin(self.settings.request_timeout);
         let mut tried = 0;
         for _ in 0..CLAIMS_MAX {
             let fence = stored.fence_max().max(tried).saturating_add(1);
             tried = fence;
-            let batch = writing.batch(&[self.claim_record(fence)])?;
-            if let Err(failed) = writing.log.append_once(&batch).await {
+            if let Err(failed) = self.send_claim(fence).await? {
                 attempts.after(failed).await?;
                 stored = reader.catch_up().await?;
                 continue;
@@ -172,7 +175,7 @@ impl PositionTopic {
             let holder = stored.holder(fence).map(|stored| &stored.claim);
             if holder == Some(&self.claim_key(fence)) {
                 self.remember(&stored);
-                self.drop_old_claims(&mut writing, &stored, fence).await;
+                self.drop_old_claims(&stored, fence).await;
                 return Ok(fence);
             }
             tracing::debug!(fence, ?holder, "somebody else claimed this fence first");
@@ -182,6 +185,13 @@ impl PositionTopic {
             flow: self.settings.flow.clone(),
             claims: CLAIMS_MAX,
         })
+    }
+
+    /// The outer error: there is nothing to send. The inner one: it was sent, and the outcome is not known.
+    async fn send_claim(&self, fence: i64) -> Result<Result<(), Failed>, PositionTopicError> {
+        let mut writing = self.writing.lock().await;
+        let batch = writing.batch(&[self.claim_record(fence)])?;
+        Ok(writing.log.append_once(&batch).await)
     }
 
     /// Writes positions under `fence`, which [`PositionTopic::claim`] returned; later ones of a partition cover earlier
@@ -321,7 +331,7 @@ impl PositionTopic {
     }
 
     /// The topic would grow by a record with every claim ever made. A failure is no harm: the next owner does it.
-    async fn drop_old_claims(&self, writing: &mut Writing, stored: &StoredPositions, fence: i64) {
+    async fn drop_old_claims(&self, stored: &StoredPositions, fence: i64) {
         let kept_ms = i64::try_from(CLAIM_KEPT.as_millis()).unwrap_or(i64::MAX);
         let mut records = Vec::new();
         let mut bytes = HEADER_LEN;
@@ -337,7 +347,7 @@ impl PositionTopic {
             records.push(record);
         }
         if !records.is_empty()
-            && let Err(error) = writing.append(&records).await
+            && let Err(error) = self.writing.lock().await.append(&records).await
         {
             tracing::debug!(%error, "old claims stay for now");
         }
