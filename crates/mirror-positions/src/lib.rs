@@ -7,7 +7,7 @@
 //! | `log_reader` | every record of the topic, up to its end, in order |
 //! | `log_writer` | one batch at a time, until the target has acknowledged it |
 //! | `leader` | the broker that leads the topic's partition, followed as it moves |
-//! | [`reverse_flow`] | does another flow already bring these topics from the other side? |
+//! | [`mod@reverse_flow`] | does another flow already bring these topics from the other side? |
 //!
 //! What stands in a record, and which record holds, is decided in [`mirror_core::position_record`].
 
