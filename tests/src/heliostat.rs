@@ -32,6 +32,11 @@ impl Heliostat {
     pub fn start(mirroring: &Mirroring) -> Result<Self> {
         let mut command = command()?;
         command.arg("mirror-maker").args(mirroring.command_line()?);
+        Self::spawn(command, mirroring)
+    }
+
+    /// Starts a command line of heliostat that mirrors as `mirroring` says, and can be watched by its group.
+    pub fn spawn(command: Command, mirroring: &Mirroring) -> Result<Self> {
         let folder = scratch::path("heliostat")?;
         let process = Process::spawn(command, "heliostat", &folder)?;
         Ok(Self {

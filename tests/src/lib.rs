@@ -28,6 +28,7 @@ mod archives;
 pub mod broker;
 pub mod cache;
 pub mod cluster;
+pub mod daemon;
 pub mod dump;
 mod guard;
 pub mod heliostat;

@@ -6,14 +6,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kafka_client::admin::{self, NewTopic};
+use kafka_client::read_back::{PlaceInLog, read_batch};
 use kafka_client::{ClientError, Cluster};
 use kafka_client_core::retry::{ProduceDisposition, classify_produce};
-use kafka_record::OutgoingBatch;
+use kafka_record::{BatchBuilder, Codec, CodecContexts, OutgoingBatch, RecordBatch, RecordError, Records};
 use kafka_wire::api::produce::{ProducePartition, ProduceRequest, ProduceTopic};
 use kafka_wire::api_key::ApiKey;
 use kafka_wire::error_code::ErrorCode;
 use kafka_wire::ids::{NodeId, TopicId};
 use tokio::time::sleep;
+
+use crate::flow::FlowContext;
+use crate::partition::SourcePartition;
 
 /// How often a write is tried before whoever asked is told.
 const ATTEMPTS_MAX: u32 = 20;
@@ -147,12 +151,65 @@ fn refused(
 }
 
 /// Copies one record of the source to `topic` on the target.
+///
+/// # Errors
+/// In words: the record is not there, cannot be read, or the target does not take it.
 pub(crate) async fn copy_record(
-    _flow: &crate::flow::FlowContext,
-    _leader: NodeId,
-    _partition: &crate::partition::SourcePartition,
-    _offset: i64,
-    _topic: &Arc<str>,
+    flow: &FlowContext,
+    leader: NodeId,
+    partition: &SourcePartition,
+    offset: i64,
+    topic: &Arc<str>,
 ) -> Result<(), String> {
-    Err("reading single records comes next".to_owned())
+    let place = PlaceInLog {
+        leader,
+        tp: partition.tp.clone(),
+        topic_id: partition.topic_id,
+        offset,
+    };
+    let bytes = read_batch(&flow.source, &place)
+        .await
+        .map_err(|error| error.to_string())?
+        .ok_or_else(|| format!("the source has no record at offset {offset}"))?;
+    let batch =
+        RecordBatch::parse(bytes).map_err(|error| format!("the batch at offset {offset}: {error}"))?;
+    let mut bench = flow.shared.workbenches.take();
+    let alone = alone(
+        &batch,
+        offset,
+        flow.memory.decompressed_batch_bytes_max,
+        &mut bench.codecs,
+    );
+    flow.shared.workbenches.put(bench);
+    let alone = alone
+        .map_err(|error| format!("the batch at offset {offset}: {error}"))?
+        .ok_or_else(|| format!("the source has no record at offset {offset}"))?;
+    write(&flow.target, topic, &alone)
+        .await
+        .map_err(|error| error.to_string())
+}
+
+/// The record at `offset` in a batch of its own; `None` if the batch has none there.
+pub(crate) fn alone(
+    batch: &RecordBatch,
+    offset: i64,
+    decompressed_bytes_max: usize,
+    codecs: &mut CodecContexts,
+) -> Result<Option<OutgoingBatch>, RecordError> {
+    let mut memory = Vec::new();
+    let records = batch.decompressed(codecs, decompressed_bytes_max, &mut memory)?;
+    let mut builder = BatchBuilder::new();
+    for record in Records::new(records, batch.header.record_count) {
+        let record = record?;
+        if batch
+            .header
+            .base_offset
+            .saturating_add(i64::from(record.offset_delta))
+            == offset
+        {
+            builder.push(batch.header.record_timestamp(record.timestamp_delta), record.tail);
+            return builder.finish(Codec::None, None, codecs).map(Some);
+        }
+    }
+    Ok(None)
 }

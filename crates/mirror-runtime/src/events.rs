@@ -11,7 +11,8 @@ use crate::shared::Halted;
 use kafka_client::ClientError;
 use kafka_wire::error_code::ErrorCode;
 use kafka_wire::ids::{NodeId, TopicPartition};
-use mirror_core::halt::Halt;
+use mirror_core::halt::{Halt, HaltReason};
+use mirror_core::offset_range::OffsetRange;
 use mirror_core::topic_plan::Finding;
 use tracing::{debug, error, info, warn};
 
@@ -88,6 +89,13 @@ pub(crate) fn dead_letter(
     );
 }
 
+pub(crate) fn too_large_to_dead_letters(source: &TopicPartition, offset: i64, topic: &str) {
+    warn!(
+        topic = %source.topic, partition = source.partition, offset,
+        "a record is larger than the target accepts; it is in topic {topic}"
+    );
+}
+
 pub(crate) fn dead_letter_failed(source: &TopicPartition, topic: &str, reason: &ClientError) {
     error!(topic = %source.topic, partition = source.partition, "the refused record cannot be written to topic {topic}: {reason}");
 }
@@ -156,6 +164,11 @@ pub(crate) fn commit_group_failed(group: &str, reason: &ClientError) {
 
 pub(crate) fn positions_unavailable(reason: &ClientError) {
     warn!("the stored positions cannot be read, trying again: {reason}");
+}
+
+pub(crate) fn loss_accepted(tp: &TopicPartition, lost: Option<OffsetRange>, reason: &HaltReason) {
+    let lost = lost.map_or_else(|| "unknown".to_owned(), |lost| lost.to_string());
+    error!(topic = %tp.topic, partition = tp.partition, lost, "offsets LOST, accepted by on_loss: {reason}");
 }
 
 pub(crate) fn audit(tp: &TopicPartition, words: &str) {

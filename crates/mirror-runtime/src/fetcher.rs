@@ -16,7 +16,7 @@ use kafka_wire::ids::{NodeId, TopicPartition};
 use kafka_wire::request::Request as _;
 use mirror_core::budget::Reservation;
 use tokio::sync::mpsc;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::events;
 use crate::fetched::{Arrived, Chunk, Trouble, TroubleKind, judge};
@@ -33,6 +33,9 @@ const WAIT_WHILE_PAUSED: Duration = Duration::from_millis(20);
 const QUEUE_ROOM: usize = 2;
 /// A fetch for less is not worth its round trip; credit is waited for instead.
 const FETCH_BYTES_MIN: u64 = 64 * 1024;
+
+/// No broker is obeyed for longer when it asks for silence: its quota windows are shorter.
+const THROTTLE_MAX: Duration = Duration::from_mins(1);
 
 /// The last version of Fetch that names topics by name (KIP-516).
 const FETCH_VERSION_BY_NAME: i16 = 12;
@@ -77,6 +80,8 @@ pub(crate) struct Fetcher {
     pub(crate) troubles: mpsc::Sender<Trouble>,
     pub(crate) held: BTreeMap<TopicPartition, Held>,
     pub(crate) session: FetchSession,
+    /// The broker wants silence until then.
+    pub(crate) muted_until: Instant,
 }
 
 /// A partition and what this fetcher knows of it.
@@ -157,7 +162,9 @@ impl Fetcher {
         let memory = Arc::clone(&self.shared.memory);
         let mut outstanding: Option<Outstanding> = None;
         let ended = loop {
-            if outstanding.is_none() {
+            let ready_at = self.shared.ready_at().max(self.muted_until);
+            let braked = ready_at > Instant::now();
+            if outstanding.is_none() && !braked {
                 outstanding = match self.begin(connection).await {
                     Ok(begun) => begun,
                     Err(error) => break Ended::Lost(error),
@@ -184,8 +191,13 @@ impl Fetcher {
                         Ok(taken) => taken,
                         Err(error) => break Ended::Lost(error),
                     };
-                    // The next request travels while this answer is routed.
-                    outstanding = match self.begin(connection).await {
+                    // The next request travels while this answer is routed, unless a brake holds it.
+                    let begun = if self.shared.ready_at().max(self.muted_until) > Instant::now() {
+                        Ok(None)
+                    } else {
+                        self.begin(connection).await
+                    };
+                    outstanding = match begun {
                         Ok(begun) => begun,
                         Err(error) => {
                             self.hand_on(arrived, troubles).await;
@@ -194,7 +206,8 @@ impl Fetcher {
                     };
                     self.hand_on(arrived, troubles).await;
                 }
-                () = memory.wait_until(|memory| may_fetch(&self.held, memory)), if idle && !self.held.is_empty() => {}
+                () = memory.wait_until(|memory| may_fetch(&self.held, memory)), if idle && !braked && !self.held.is_empty() => {}
+                () = sleep_until(ready_at), if idle && braked => {}
             }
         };
         if let Some(Outstanding { reservation, .. }) = outstanding {
@@ -309,6 +322,9 @@ impl Fetcher {
     ) -> Result<(Vec<Arrived>, Vec<Trouble>), ClientError> {
         let memory = Arc::clone(&self.shared.memory);
         self.shared.counters.throttled_by_source(answer.throttle_time_ms);
+        // KIP-219: the broker answers at once and mutes the channel; we keep silent for as long.
+        let throttle = Duration::from_millis(u64::try_from(answer.throttle_time_ms).unwrap_or(0));
+        self.muted_until = Instant::now() + throttle.min(THROTTLE_MAX);
         let partitions = match self.session.handle_response(version, answer) {
             Ok(partitions) => partitions,
             Err(error) => {
@@ -359,6 +375,7 @@ impl Fetcher {
             })
             .collect();
         let credits = memory.commit_actual(reservation, &sizes);
+        self.shared.spend(sizes.iter().map(|(_, bytes)| bytes).sum());
         let arrived = judged
             .into_iter()
             .zip(credits)

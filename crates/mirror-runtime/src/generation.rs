@@ -276,6 +276,7 @@ impl Generation {
                 troubles: self.troubles.0.clone(),
                 held: BTreeMap::new(),
                 session: FetchSession::new(),
+                muted_until: Instant::now(),
             };
             FetcherHandle {
                 commands,

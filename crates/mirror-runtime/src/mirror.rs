@@ -68,7 +68,7 @@ impl Mirror {
         for flow in config.flows {
             let state =
                 StateFolder::lock(&config.state.dir, &flow.membership.group_id).map_err(RunError::State)?;
-            let shared = FlowShared::new(Arc::clone(&memory), flow.on_refused_record.clone());
+            let shared = FlowShared::new(Arc::clone(&memory), flow.on_refused_record.clone(), flow.brake);
             let (sender, commands) = mpsc::channel(COMMANDS);
             addressees.push(Addressee {
                 flow: flow.name.clone(),

@@ -5,6 +5,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use kafka_client::Cluster;
 use kafka_record::{Batch, Batches};
 use kafka_wire::ids::TopicPartition;
 use mirror_config::OnRefusedRecord;
@@ -14,6 +15,7 @@ use mirror_router::{
 use tokio::sync::{mpsc, watch};
 use tokio::task::yield_now;
 
+use crate::dead_letter;
 use crate::events;
 use crate::fetched::{Chunk, Trouble, TroubleKind};
 use crate::memory::Credit;
@@ -50,6 +52,10 @@ pub(crate) struct RoutingOutlets {
     pub(crate) troubles: mpsc::Sender<Trouble>,
     /// True when the flow drains: what is routed is sent, what is not is left for the next start.
     pub(crate) draining: watch::Receiver<bool>,
+    /// Where dead letters go.
+    pub(crate) target: Arc<Cluster>,
+    /// What a batch may decompress to when one record is taken out of it.
+    pub(crate) decompressed_bytes_max: usize,
 }
 
 /// Why a chunk was not routed to its end.
@@ -151,7 +157,7 @@ impl Routing {
             }
             self.wait_for_room(&chunk).await;
             let routed = match batch {
-                Ok(batch) => self.route_batch(&batch, &mut aborted),
+                Ok(batch) => self.route_around(&batch, &mut aborted).await,
                 Err(cause) => Err(RouteError::Corrupt {
                     offset: self.router.position(),
                     cause,
@@ -165,6 +171,46 @@ impl Routing {
             yield_now().await;
         }
         Ok(())
+    }
+
+    /// As [`Self::route_batch`]; a record that is too large for its topic goes to the dead-letter topic, if there is one.
+    async fn route_around(
+        &mut self,
+        batch: &Batch,
+        aborted: &mut AbortedTransactions,
+    ) -> Result<(), RouteError> {
+        loop {
+            let error = match self.route_batch(batch, aborted) {
+                Ok(()) => return Ok(()),
+                Err(error) => error,
+            };
+            let (
+                RouteError::RecordTooLarge { offset, .. },
+                OnRefusedRecord::DeadLetter { topic },
+                Batch::V2(batch),
+            ) = (&error, self.shared.on_refused_record.clone(), batch)
+            else {
+                return Err(error);
+            };
+            let mut bench = self.shared.workbenches.take();
+            let alone = dead_letter::alone(
+                batch,
+                *offset,
+                self.outlets.decompressed_bytes_max,
+                &mut bench.codecs,
+            );
+            self.shared.workbenches.put(bench);
+            let Ok(Some(alone)) = alone else {
+                return Err(error);
+            };
+            if let Err(reason) = dead_letter::write(&self.outlets.target, &topic, &alone).await {
+                events::dead_letter_failed(&self.partition.tp, &topic, &reason);
+                return Err(error);
+            }
+            events::too_large_to_dead_letters(&self.partition.tp, *offset, &topic);
+            self.shared.counters.dead_lettered(1);
+            self.router.skip_record(*offset);
+        }
     }
 
     fn route_batch(&mut self, batch: &Batch, aborted: &mut AbortedTransactions) -> Result<(), RouteError> {
@@ -277,7 +323,7 @@ fn target_batch(shared: &FlowShared, partition: &Arc<SourcePartition>, routed: R
 // === impl Workbenches ===
 
 impl Workbenches {
-    fn take(&self) -> Workbench {
+    pub(crate) fn take(&self) -> Workbench {
         self.0
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -285,7 +331,7 @@ impl Workbenches {
             .unwrap_or_default()
     }
 
-    fn put(&self, bench: Workbench) {
+    pub(crate) fn put(&self, bench: Workbench) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(bench);
     }
 }

@@ -3,10 +3,12 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
-use mirror_config::OnRefusedRecord;
+use mirror_config::{BrakeConfig, OnRefusedRecord};
+use mirror_core::brake::{Brake, BrakeSettings};
 use mirror_core::halt::{Halt, HaltReason};
 use mirror_core::status::{FlowState, MembershipStatus};
 use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
 
 use crate::counters::Counters;
 use crate::events;
@@ -25,6 +27,7 @@ pub(crate) struct FlowShared {
     pub(crate) on_refused_record: OnRefusedRecord,
     /// The target's metadata is out of date.
     pub(crate) refresh_target: Notify,
+    brake: Mutex<Brake>,
     partitions: Mutex<Vec<Arc<SourcePartition>>>,
     halts: Mutex<Vec<Halted>>,
     state: Mutex<State>,
@@ -48,7 +51,15 @@ pub(crate) struct Halted {
 // === impl FlowShared ===
 
 impl FlowShared {
-    pub(crate) fn new(memory: Arc<Memory>, on_refused_record: OnRefusedRecord) -> Arc<Self> {
+    pub(crate) fn new(
+        memory: Arc<Memory>,
+        on_refused_record: OnRefusedRecord,
+        brake: BrakeConfig,
+    ) -> Arc<Self> {
+        let brake = BrakeSettings {
+            rate: brake.bytes_per_second,
+            start_ramp: brake.start_ramp,
+        };
         Arc::new(Self {
             memory,
             tasks: Tasks::new(),
@@ -56,11 +67,32 @@ impl FlowShared {
             counters: Counters::default(),
             on_refused_record,
             refresh_target: Notify::new(),
+            brake: Mutex::new(Brake::new(brake, Instant::now().into_std())),
             partitions: Mutex::default(),
             halts: Mutex::default(),
             state: Mutex::default(),
             aborted: watch::Sender::new(false),
         })
+    }
+
+    /// When the next bytes may be fetched: now, or the time to ask again.
+    pub(crate) fn ready_at(&self) -> Instant {
+        Instant::from_std(lock(&self.brake).ready_at(Instant::now().into_std()))
+    }
+
+    /// Bytes were fetched.
+    pub(crate) fn spend(&self, bytes: u64) {
+        lock(&self.brake).spend(Instant::now().into_std(), bytes);
+    }
+
+    /// The target lacks replicas: what we write faster than they follow only makes it worse (traps.md 34).
+    pub(crate) fn back_off(&self) {
+        lock(&self.brake).back_off(Instant::now().into_std());
+    }
+
+    /// The target took a batch.
+    pub(crate) fn recovered(&self) {
+        lock(&self.brake).recovered(Instant::now().into_std());
     }
 
     /// The partitions that this process mirrors now.

@@ -92,6 +92,7 @@ impl Generation {
             leader_epoch: if same_place { position.leader_epoch } else { -1 },
         };
         self.restart(&partition, start, None).await?;
+        self.flow.shared.counters.resumed();
         let lost_offsets = resumption.lost.map_or(0, OffsetRange::offsets);
         self.flow.shared.counters.loss_accepted(lost_offsets);
         let left_out = match resumption.lost {
@@ -136,6 +137,7 @@ impl Generation {
         // From the acknowledged position on: what shares a batch with the record may not be on the target yet.
         let position = partition.acked();
         self.restart(&partition, position, Some(offset)).await?;
+        self.flow.shared.counters.resumed();
         self.flow.shared.counters.skipped(1);
         Ok(match dead_letter {
             Some(topic) => {
@@ -186,7 +188,7 @@ impl Generation {
     }
 
     /// Ends what is left of a halted partition and starts it anew at `start`.
-    async fn restart(
+    pub(super) async fn restart(
         &mut self,
         old: &Arc<SourcePartition>,
         start: Position,
@@ -229,7 +231,6 @@ impl Generation {
         }
         self.partitions.remove(&old.tp);
         self.flow.shared.remove_partition(old);
-        self.flow.shared.counters.resumed();
         let with = StartWith {
             leader: (node, leader_epoch),
             why: "where the operator said",

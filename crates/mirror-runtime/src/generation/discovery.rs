@@ -301,6 +301,8 @@ impl Generation {
                 producer: self.to_producer.clone(),
                 troubles: self.troubles.0.clone(),
                 draining: self.draining.subscribe(),
+                target: Arc::clone(&self.flow.target),
+                decompressed_bytes_max: self.flow.memory.decompressed_batch_bytes_max,
             },
         );
         if let Some(offset) = with.skip {

@@ -3,11 +3,14 @@
 use std::sync::Arc;
 
 use kafka_wire::error_code::ErrorCode;
-use mirror_config::OnRefusedRecord;
+use mirror_config::{OnLoss, OnRefusedRecord};
 use mirror_core::halt::{HaltReason, Side};
+use mirror_core::offset_range::OffsetRange;
+use mirror_core::progress::Position;
 use mirror_router::RouteError;
 
 use super::Generation;
+use crate::events;
 use crate::fetched::{Trouble, TroubleKind};
 use crate::fetcher::FetcherCommand;
 use crate::partition::SourcePartition;
@@ -30,14 +33,12 @@ impl Generation {
             TroubleKind::OutOfRange => self.judge_range(&partition).await,
             TroubleKind::Diverged { end_offset, epoch } => {
                 let (from, to) = (end_offset.min(position), position);
-                self.flow.shared.halt(
-                    &partition,
-                    HaltReason::Diverged {
-                        from,
-                        to,
-                        leader_epoch: epoch,
-                    },
-                );
+                let reason = HaltReason::Diverged {
+                    from,
+                    to,
+                    leader_epoch: epoch,
+                };
+                self.judge_loss(&partition, from, reason).await;
             }
             TroubleKind::Corrupt { offset, detail } => {
                 if self.is_second_look(&partition, offset) {
@@ -99,37 +100,64 @@ impl Generation {
         match range {
             Some((earliest, _)) if cursor.offset < earliest => {
                 let (from, to) = (cursor.offset, earliest);
-                self.flow
-                    .shared
-                    .halt(partition, HaltReason::RetentionLoss { from, to });
+                let reason = HaltReason::RetentionLoss { from, to };
+                self.judge_loss(partition, to, reason).await;
             }
             Some((_, latest)) if cursor.offset > latest => {
                 let (from, to) = (latest, cursor.offset);
                 let leader_epoch = cursor.last_fetched_epoch;
-                self.flow.shared.halt(
-                    partition,
-                    HaltReason::Diverged {
-                        from,
-                        to,
-                        leader_epoch,
-                    },
-                );
+                let reason = HaltReason::Diverged {
+                    from,
+                    to,
+                    leader_epoch,
+                };
+                self.judge_loss(partition, from, reason).await;
             }
             // In range, and refused again and again: the leader does not know the epoch we read under.
             Some((_, latest)) if self.has_waited_long(&partition.tp) => {
                 let (from, to) = (cursor.offset.min(latest), cursor.offset);
                 let leader_epoch = cursor.last_fetched_epoch;
-                self.flow.shared.halt(
-                    partition,
-                    HaltReason::Diverged {
-                        from,
-                        to,
-                        leader_epoch,
-                    },
-                );
+                let reason = HaltReason::Diverged {
+                    from,
+                    to,
+                    leader_epoch,
+                };
+                self.judge_loss(partition, from, reason).await;
             }
             // A leader that was just elected may not know its end yet, or there is nobody to ask.
             Some(_) | None => self.set_free(&partition.tp),
+        }
+    }
+
+    /// The source lost offsets that we have not mirrored, or that we have: the partition halts, or goes on at `from` by
+    /// the operator's setting.
+    async fn judge_loss(&mut self, partition: &Arc<SourcePartition>, from: i64, reason: HaltReason) {
+        match self.flow.config.on_loss {
+            OnLoss::Halt => self.flow.shared.halt(partition, reason),
+            // What was fetched before is mirrored first. Fetching meets the same loss again a little later.
+            OnLoss::Accept if partition.acked().offset != partition.cursor().offset => {
+                self.set_free(&partition.tp)
+            }
+            OnLoss::Accept => {
+                let start = Position {
+                    offset: from,
+                    leader_epoch: -1,
+                };
+                match self.restart(partition, start, None).await {
+                    Ok(()) => {
+                        let lost = reason.range();
+                        self.flow
+                            .shared
+                            .counters
+                            .loss_accepted(lost.map_or(0, OffsetRange::offsets));
+                        events::loss_accepted(&partition.tp, lost, &reason);
+                    }
+                    Err(why) => {
+                        tracing::debug!(tp = %partition.tp, why, "not restarted yet");
+                        self.set_free(&partition.tp);
+                    }
+                }
+            }
         }
     }
 

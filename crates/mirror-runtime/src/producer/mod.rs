@@ -17,6 +17,7 @@ use kafka_client_core::backoff::{Backoff, BackoffConfig};
 use kafka_client_core::producer_state::{ProduceBatchSet, ProducerConfig, ProducerEvent, ProducerState};
 use kafka_record::{CodecContexts, OutgoingBatch};
 use kafka_wire::api::produce::{ProducePartition, ProduceRequest, ProduceResponse, ProduceTopic};
+use kafka_wire::error_code::ErrorCode;
 use kafka_wire::ids::{NodeId, ProducerIdentity, TopicId, TopicPartition};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until};
@@ -315,6 +316,7 @@ impl Producer {
             } => {
                 token.source.handle_acked(&token.entries);
                 self.shared.counters.acked(record_count, bytes);
+                self.shared.recovered();
             }
             ProducerEvent::Refused {
                 tp,
@@ -328,6 +330,12 @@ impl Producer {
             }
             ProducerEvent::Retrying { tp, error, attempt } => {
                 self.shared.counters.retried();
+                if matches!(
+                    error,
+                    ErrorCode::NOT_ENOUGH_REPLICAS | ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND
+                ) {
+                    self.shared.back_off();
+                }
                 events::produce_retried(&tp, error, attempt);
             }
             ProducerEvent::Stopped { tp, reason } => self.handle_stopped(&tp, reason),

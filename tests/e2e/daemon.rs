@@ -1,0 +1,173 @@
+//! `heliostat run`: one file, positions on the target, instances that share the work through a group of their own there.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use integration::admin::NewTopic;
+use integration::daemon::DaemonFile;
+use integration::oracle::Rule;
+use integration::process::Signal;
+use integration::produce::{Load, Producer};
+use integration::scenario::{self, World, scenario};
+use integration::steady_load::SteadyLoad;
+use integration::{scratch, wait};
+
+const LIMIT: Duration = Duration::from_mins(1);
+const PARTITIONS: i32 = 6;
+
+fn produce(world: &World, topic: &str, first: u64, records: u64) -> Result<()> {
+    let load = Load {
+        first,
+        ..Load::new(topic, records)
+    };
+    Producer::open(&world.source.bootstrap, &[])?.generate(&load)
+}
+
+/// The group on the target that the instances of the scenario's flow share.
+fn target_group(world: &World) -> String {
+    format!("heliostat-{}", world.group())
+}
+
+#[test]
+fn a_restart_goes_on_where_the_positions_on_the_target_say() {
+    scenario("daemon-restart", |world| {
+        let topic = world.topic("t");
+        let topics = [topic.clone()];
+        world
+            .source
+            .admin()
+            .create_topic(&NewTopic::new(&topic, PARTITIONS))?;
+        produce(world, &topic, 0, 20_000)?;
+        let file = DaemonFile::new(world, &scratch::path("state")?);
+        let mut daemon = file.start()?;
+        daemon.wait_until_caught_up(&topics, LIMIT)?;
+        daemon.stop()?;
+        produce(world, &topic, 20_000, 20_000)?;
+        let mut daemon = file.start()?;
+        daemon.wait_for_line(&["mirroring starts at the stored position"], LIMIT)?;
+        daemon.wait_until_caught_up(&topics, LIMIT)?;
+        daemon.stop()?;
+        // Nothing is doubled: the second life went on where the first one stopped.
+        ensure!(world.compare(&Rule::preserve())?.records == 40_000);
+        Ok(())
+    });
+}
+
+#[test]
+fn topics_are_renamed_by_prefix() {
+    scenario("daemon-rename", |world| {
+        let topic = world.topic("t");
+        let topics = [topic.clone()];
+        world
+            .source
+            .admin()
+            .create_topic(&NewTopic::new(&topic, PARTITIONS))?;
+        produce(world, &topic, 0, 5_000)?;
+        let prefix = format!("{}copy-of-", world.topic(""));
+        let file = DaemonFile::new(world, &scratch::path("state")?)
+            .flow_line(&format!("rename = {{ prefix = \"{prefix}\" }}"));
+        let mut daemon = file.start()?;
+        daemon.wait_until_caught_up(&topics, LIMIT)?;
+        daemon.stop()?;
+        let mut rule = Rule::preserve();
+        rule.renamed.insert(topic.clone(), format!("{prefix}{topic}"));
+        ensure!(world.compare(&rule)?.records == 5_000);
+        Ok(())
+    });
+}
+
+/// One instance leaves, one is killed, one is frozen past its session while it writes and wakes up: nothing is lost, and what a stale instance
+/// stores about its position takes nobody back.
+#[test]
+fn instances_share_the_work_through_a_group_on_the_target() {
+    scenario("daemon-instances", |world| {
+        let topic = world.topic("t");
+        let topics = [topic.clone()];
+        world
+            .source
+            .admin()
+            .create_topic(&NewTopic::new(&topic, PARTITIONS))?;
+        let load = SteadyLoad::start(
+            &world.source.bootstrap,
+            &Load {
+                per_second: 2_000,
+                ..Load::new(&topic, 0)
+            },
+        )?;
+        let file = |name: &str| -> Result<DaemonFile> {
+            let state = scratch::path(name)?;
+            Ok(DaemonFile::new(world, &state)
+                .flow_line("session_timeout = \"6s\"")
+                .flow_line("heartbeat_interval = \"1s\""))
+        };
+        let (one, two) = (file("one")?, file("two")?);
+        let members = |count: usize| {
+            wait::wait_until("the group has settled", LIMIT, || {
+                let group = world.target.admin().group(&target_group(world))?;
+                Ok(group.is_stable() && group.member_ids().len() == count)
+            })
+        };
+        let first = one.start()?;
+        members(1)?;
+        let mut second = two.start()?;
+        members(2)?;
+        first.stop()?;
+        members(1)?;
+        let mut first = one.start()?;
+        members(2)?;
+        let assigned = first.lines_with(&["the group assigned partitions", "partitions=3"])?;
+        ensure!(
+            !assigned.is_empty(),
+            "half of the partitions were not assigned to each\n{}",
+            first.process.last_words()
+        );
+        second.kill()?;
+        second = two.start()?;
+        second.wait_for_line(&["taking over the members"], LIMIT)?;
+        members(2)?;
+        second.process.signal(Signal::Stop)?;
+        members(1)?;
+        wait::hold(Duration::from_secs(3));
+        second.process.signal(Signal::Continue)?;
+        second.wait_for_line(&["given our partitions to others"], LIMIT)?;
+        members(2)?;
+        let records = load.stop()?;
+        first.wait_until_caught_up(&topics, LIMIT)?;
+        first.stop()?;
+        second.stop()?;
+        let agreement = world.compare(&Rule::preserve().at_least_once(None))?;
+        scenario::report(&format!(
+            "daemon-instances: {} of {records} records doubled",
+            agreement.duplicates
+        ));
+        ensure!(agreement.records == records, "{agreement:?}, {records} sent");
+        ensure!(agreement.duplicates < records / 4, "{agreement:?}");
+        Ok(())
+    });
+}
+
+#[test]
+fn a_reverse_flow_over_the_same_names_is_refused() {
+    scenario("daemon-reverse", |world| {
+        let topic = world.topic("t");
+        let topics = [topic.clone()];
+        world.source.admin().create_topic(&NewTopic::new(&topic, 1))?;
+        produce(world, &topic, 0, 1_000)?;
+        let file = DaemonFile::new(world, &scratch::path("state")?);
+        let mut daemon = file.start()?;
+        daemon.wait_until_caught_up(&topics, LIMIT)?;
+        let mut reverse = DaemonFile::new(world, &scratch::path("state-of-reverse")?)
+            .reversed()
+            .start()?;
+        let status = reverse.wait(LIMIT)?;
+        ensure!(
+            status.code() == Some(1),
+            "{status}\n{}",
+            reverse.process.last_words()
+        );
+        let told = reverse.lines_with(&["error:", &topic, "both clusters would fill"])?;
+        ensure!(told.len() == 1, "{}", reverse.process.last_words());
+        daemon.stop()?;
+        Ok(())
+    });
+}
