@@ -107,7 +107,7 @@ pub enum ConfigError {
         advice: String,
     },
     /// A list of topics that is no regular expression. The first words are MirrorMaker's.
-    #[error("{expression} is an invalid regex ({place}): {reason}")]
+    #[error("{} is an invalid regex ({place}): {reason}", Printable(expression))]
     InvalidTopics {
         /// The list after MirrorMaker's normalisation.
         expression: String,

@@ -1,10 +1,5 @@
 //! The committed reference against the tables it is written from.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test that cannot read its files should end there"
-)]
-
 use std::fs;
 use std::path::Path;
 

@@ -1,5 +1,6 @@
 //! Whole files: what they resolve to, and what is said about those that are wrong.
 
+mod damage;
 mod laws;
 mod mistakes;
 

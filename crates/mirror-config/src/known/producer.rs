@@ -82,6 +82,7 @@ pub(super) const TABLE: &[KnownProperty] = &[
     ),
     no_meaning("transaction.timeout.ms", TRANSACTIONS),
     no_meaning("transaction.two.phase.commit.enable", TRANSACTIONS),
+    no_meaning("internal.auto.downgrade.txn.commit", TRANSACTIONS),
     no_meaning(
         "producer.type",
         "MirrorMaker's own: sync waits for each record, and here order and acknowledgement hold without",
