@@ -6,7 +6,7 @@ use crate::config::{ClusterConfig, FetchConfig, IsolationLevel, MembershipConfig
 use crate::error::{ConfigError, Findings};
 use crate::known::{self, Side};
 use crate::properties::Properties;
-use crate::settings::Settings;
+use crate::settings::{Setting, Settings};
 use crate::{cluster, defaults};
 
 mod membership;
@@ -88,6 +88,17 @@ fn start(settings: &mut Settings<'_>) -> StartPolicy {
         ("smallest", StartPolicy::Earliest),
         ("largest", StartPolicy::Latest),
     ];
+    // Java's since 4.0 (KIP-1106): a span back from the moment at which a partition starts.
+    let by_duration = |setting: &Setting<&str>| setting.value.starts_with("by_duration:");
+    if let Some(setting) = settings.text("auto.offset.reset").filter(by_duration) {
+        settings.findings.error(ConfigError::Refused {
+            reason: "a start some time before now is not known here".to_owned(),
+            place: setting.place,
+            advice: "use earliest, latest or none; a fixed time can be given to heliostat run, as start"
+                .to_owned(),
+        });
+        return defaults::START;
+    }
     let written = settings.word("auto.offset.reset", &words);
     written.map_or(defaults::START, |setting| setting.value)
 }

@@ -146,6 +146,17 @@ fn words() {
 }
 
 #[test]
+fn a_start_by_duration_is_refused_with_the_way_out() {
+    assert_eq!(
+        errors(&format!("{MINIMAL}auto.offset.reset=by_duration:PT1H")),
+        [
+            "a start some time before now is not known here (consumer.properties:3: auto.offset.reset=by_duration:PT1H): \
+             use earliest, latest or none; a fixed time can be given to heliostat run, as start"
+        ]
+    );
+}
+
+#[test]
 fn fetch_sizes_are_ceilings() {
     let fetch = resolved("fetch.max.bytes=52428800\nmax.partition.fetch.bytes=10485760").fetch;
     assert_eq!(
