@@ -9,7 +9,7 @@
 //! | [`daemon_file`] | what does `heliostat.toml` ask for? |
 //! | [`properties`] | what does a Java `.properties` file say, and on which line? |
 //! | [`known`] | what does heliostat do with this property of a Java client? |
-//! | [`reference`] | what do the generated pages of the documentation say? |
+//! | [`mod@reference`] | what do the generated pages of the documentation say? |
 //! | [`defaults`] | what holds where nothing is said, and why that? |
 
 #![forbid(unsafe_code)]
