@@ -280,6 +280,22 @@ impl Admin {
         .map(drop)
     }
 
+    /// Lets everybody do exactly these operations with a topic (`READ`, `WRITE`, `DESCRIBE`, `ALL`, ..), and no other. Needs a cluster with
+    /// [`crate::cluster::ClusterOptions::with_authorizer`].
+    pub fn allow_only_on_topic(&self, topic: &str, operations: &[&str]) -> Result<()> {
+        self.allow_only("TOPIC", topic, operations)
+    }
+
+    /// As [`Admin::allow_only_on_topic`], for a consumer group.
+    pub fn allow_only_on_group(&self, group: &str, operations: &[&str]) -> Result<()> {
+        self.allow_only("GROUP", group, operations)
+    }
+
+    fn allow_only(&self, kind: &str, name: &str, operations: &[&str]) -> Result<()> {
+        let request = json!({"type": kind, "name": name, "operations": operations});
+        self.call("allow_only", request).map(drop)
+    }
+
     /// Limits what clients of this id may produce; 0 takes the limit away.
     pub fn set_producer_quota(&self, client_id: &str, bytes_per_second: u32) -> Result<()> {
         let request = json!({"client_id": client_id, "bytes_per_second": bytes_per_second});

@@ -22,9 +22,11 @@ pub struct Broker {
     pub node: usize,
     /// `127.0.0.1:PORT`
     pub address: String,
+    /// As `address`, of the listener that speaks TLS, where the cluster has one.
+    pub tls_address: Option<String>,
     pub(crate) launch: Launch,
     pub(crate) process: Option<Process>,
-    pub(crate) _ports: [Port; 2],
+    pub(crate) _ports: [Port; 3],
 }
 
 /// How this broker is started, the first time and every other time.

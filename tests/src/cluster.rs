@@ -16,7 +16,7 @@ use crate::ports::{self, Port};
 use crate::process::Signal;
 use crate::server_properties::ServerProperties;
 use crate::tool::{self, Tool, tool};
-use crate::{cache, scratch, wait};
+use crate::{cache, key_store, scratch, wait};
 
 /// What a cluster is made of. `..Default::default()` is one broker with the kit's settings.
 #[derive(Debug, Clone)]
@@ -25,6 +25,8 @@ pub struct ClusterOptions {
     /// Nothing is set but node ids, listeners, the quorum and the data folder. Needs three brokers: Kafka's own default is replication
     /// factor 3 for its internal topics.
     pub stock: bool,
+    /// Every broker has a second listener, which speaks TLS: [`Broker::tls_address`].
+    pub tls: bool,
     /// Lines added to every `server.properties`.
     pub overrides: Vec<(String, String)>,
     pub heap_mb: u32,
@@ -45,6 +47,7 @@ impl Default for ClusterOptions {
         Self {
             brokers: 1,
             stock: false,
+            tls: false,
             overrides: Vec::new(),
             heap_mb: 512,
         }
@@ -59,6 +62,16 @@ impl ClusterOptions {
             stock: true,
             ..Self::default()
         }
+    }
+
+    /// The brokers ask for rights; everything is allowed where nothing is said ([`Admin::allow_only_on_topic`] says something).
+    #[must_use]
+    pub fn with_authorizer(self) -> Self {
+        self.with(
+            "authorizer.class.name",
+            "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+        )
+        .with("allow.everyone.if.no.acl.found", "true")
     }
 
     /// Adds a line to every `server.properties`.
@@ -97,12 +110,13 @@ impl Cluster {
         }
         let folder = scratch::path(&format!("cluster-{}", version.number))?;
         let ports = (0..options.brokers)
-            .map(|_| Ok([ports::reserve()?, ports::reserve()?]))
-            .collect::<Result<Vec<[Port; 2]>>>()?;
-        let controller_ports: Vec<u16> = ports.iter().map(|[_, controller]| controller.number).collect();
+            .map(|_| Ok([ports::reserve()?, ports::reserve()?, ports::reserve()?]))
+            .collect::<Result<Vec<[Port; 3]>>>()?;
+        let controller_ports: Vec<u16> = ports.iter().map(|[_, controller, _]| controller.number).collect();
+        let key_store = options.tls.then(key_store::of_brokers).transpose()?;
         let cluster_id = new_cluster_id();
         let mut brokers = Vec::new();
-        for (node, [port, controller_port]) in (1..).zip(ports) {
+        for (node, [port, controller_port, tls_port]) in (1..).zip(ports) {
             let launch = Launch {
                 jvm: jvm.clone(),
                 archive: archive.clone(),
@@ -118,6 +132,7 @@ impl Cluster {
                 port: port.number,
                 controller_ports: &controller_ports,
                 data: &launch.data,
+                tls: key_store.as_deref().map(|path| (tls_port.number, path)),
                 stock: options.stock,
                 overrides: &options.overrides,
             }
@@ -128,9 +143,10 @@ impl Cluster {
             brokers.push(Broker {
                 node,
                 address,
+                tls_address: options.tls.then(|| format!("127.0.0.1:{}", tls_port.number)),
                 launch,
                 process: None,
-                _ports: [port, controller_port],
+                _ports: [port, controller_port, tls_port],
             });
         }
         let mut cluster = Self {

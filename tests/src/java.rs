@@ -23,6 +23,7 @@ const SOURCES: &[(&str, &str)] = &[
     ("Positions.java", include_str!("../java/kit/Positions.java")),
     ("Producers.java", include_str!("../java/kit/Producers.java")),
     ("RecordFile.java", include_str!("../java/kit/RecordFile.java")),
+    ("Rights.java", include_str!("../java/kit/Rights.java")),
     ("Supervised.java", include_str!("../java/kit/Supervised.java")),
     ("Tool.java", include_str!("../java/kit/Tool.java")),
     ("Topics.java", include_str!("../java/kit/Topics.java")),

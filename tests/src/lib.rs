@@ -34,6 +34,7 @@ mod guard;
 pub mod heliostat;
 pub mod jars;
 pub mod java;
+mod key_store;
 pub mod librdkafka;
 pub mod membership;
 pub mod mirror_maker;

@@ -3,6 +3,8 @@
 use std::fmt::Write;
 use std::path::Path;
 
+use crate::key_store;
+
 /// What is needed for one broker's file.
 pub(crate) struct ServerProperties<'a> {
     pub(crate) node: usize,
@@ -10,6 +12,8 @@ pub(crate) struct ServerProperties<'a> {
     /// The controller ports of all nodes, in node order from 1.
     pub(crate) controller_ports: &'a [u16],
     pub(crate) data: &'a Path,
+    /// A listener that speaks TLS: its port, and the broker's key store.
+    pub(crate) tls: Option<(u16, &'a Path)>,
     /// Only what a broker cannot do without.
     pub(crate) stock: bool,
     pub(crate) overrides: &'a [(String, String)],
@@ -52,6 +56,20 @@ log.dirs={data}
 ",
             voters.join(",")
         );
+        if let Some((tls_port, key_store)) = self.tls {
+            write!(
+                text,
+                "listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port},TLS://127.0.0.1:{tls_port}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port},TLS://127.0.0.1:{tls_port}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,TLS:SSL
+listener.name.tls.ssl.keystore.location={}
+listener.name.tls.ssl.keystore.password={}
+",
+                key_store.display(),
+                key_store::PASSWORD
+            )
+            .expect("invariant: writing to a String cannot fail");
+        }
         if !self.stock {
             text.push_str(TEST_SETTINGS);
             let factor = self.controller_ports.len().min(3);
@@ -84,6 +102,7 @@ mod tests {
             port: 5,
             controller_ports: &[7, 8, 9],
             data,
+            tls: None,
             stock,
             overrides,
         }

@@ -26,6 +26,7 @@ final class Operations {
         Map.entry("move_leader", topics::moveLeader),
         Map.entry("elect_preferred", topics::electPreferred),
         Map.entry("delete_records", topics::deleteRecords),
+        Map.entry("allow_only", Rights::allowOnly),
         Map.entry("set_producer_quota", topics::setProducerQuota),
         Map.entry("list_offsets", positions::listOffsets),
         Map.entry("committed", positions::committed),
