@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use mirror_config::{NoticeLevel, Resolved};
 use mirror_preflight::check::{self, Check, CheckReport, Outcome};
+use mirror_preflight::counted;
 
 use crate::output::{self, Cell, Format, Table, Tone, text};
 use crate::preflight::{FAILED, Question, WARNINGS, ask, broken};
@@ -38,7 +39,7 @@ fn of_file(resolved: &Resolved) -> Vec<Check> {
         .map(|notice| Check::of_configuration(Outcome::Warning, notice.text.clone()))
         .collect();
     if warnings.is_empty() {
-        let words = format!("{} flows", resolved.config.flows.len());
+        let words = counted(resolved.config.flows.len(), "flow");
         return vec![Check::of_configuration(Outcome::Ok, words)];
     }
     warnings

@@ -3,6 +3,7 @@
 use std::io;
 use std::process::ExitCode;
 
+use mirror_preflight::counted;
 use mirror_preflight::plan::report::{
     Action, BothSides, ClusterSummary, FlowPlan, KeysReport, PackingReport, Partitions, TopicReport, Verdict,
 };
@@ -70,7 +71,7 @@ fn shown(flow: &FlowPlan, coloured: bool) -> String {
 
 fn cluster(cluster: &ClusterSummary) -> String {
     let id = cluster.cluster_id.as_deref().unwrap_or("id unknown");
-    format!("{} ({id}, {} brokers)", cluster.alias, cluster.brokers)
+    format!("{} ({id}, {})", cluster.alias, counted(cluster.brokers, "broker"))
 }
 
 fn topics(topics: &[TopicReport]) -> Table {
@@ -188,8 +189,8 @@ fn left_out(flow: &FlowPlan) -> String {
         .collect();
     if !unnamed.is_empty() {
         lines.push(format!(
-            "  left out: {} topics that match no expression\n",
-            unnamed.len()
+            "  left out: {} no expression matches\n",
+            counted(unnamed.len(), "topic")
         ));
     }
     lines.concat()
@@ -281,7 +282,7 @@ orders  warning  create eu.orders  8 → 8       3 → 2        1000    30 d  un
     warning: the target has fewer replicas
     created with retention.ms=-1
   left out: _schemas (why)
-  left out: 1 topics that match no expression
+  left out: 1 topic no expression matches
 ";
         assert_eq!(shown(&flow(vec![topic()]), false), expected);
     }

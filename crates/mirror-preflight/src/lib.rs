@@ -24,3 +24,9 @@ mod peer;
 pub mod plan;
 #[cfg(test)]
 mod testing;
+
+/// A number with its noun: `1 broker`, `3 brokers`.
+pub fn counted(count: usize, noun: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {noun}{plural}")
+}

@@ -181,6 +181,7 @@ pub(crate) const LAYERS: &[Layer] = &[
             "mirror-core",
             "mirror-router",
             "kafka-client",
+            "kafka-client-core",
             "kafka-record",
             "kafka-wire",
         ]),

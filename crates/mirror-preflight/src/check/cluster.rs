@@ -11,7 +11,7 @@ use super::endpoint::{self, Endpoint};
 use super::needed::Needs;
 use super::report::{Check, Outcome, Scope};
 use crate::connect::{Reached, connect, within};
-use crate::parallel;
+use crate::{counted, parallel};
 
 /// What was found, and the cluster if it answers.
 pub(super) struct Examined {
@@ -98,8 +98,8 @@ fn cluster(scope: &Scope, reached: &Reached) -> Check {
     } else {
         "no controller named".to_owned()
     };
-    let brokers = metadata.brokers.len();
-    scope.ok("cluster", id, format!("{brokers} brokers, {controller}"))
+    let brokers = counted(metadata.brokers.len(), "broker");
+    scope.ok("cluster", id, format!("{brokers}, {controller}"))
 }
 
 async fn brokers(scope: &Scope, needs: Needs, reached: &Reached, step: Duration) -> Vec<Check> {

@@ -11,6 +11,7 @@ use mirror_config::{FlowConfig, Positions};
 use super::report::{Check, Scope};
 use super::{advice, positions, read, target};
 use crate::connect::Reached;
+use crate::counted;
 
 /// Everything that depends on the flow. A side that is `None` was not reached.
 pub(super) async fn examine(
@@ -36,13 +37,8 @@ pub(super) async fn examine(
             if let Positions::TargetTopic { topic, .. } = &flow.positions {
                 checks.push(positions::examine(&scope, target, topic, step).await);
             }
-            let names: Vec<_> = topics
-                .iter()
-                .flatten()
-                .filter_map(|topic| topic.name.clone())
-                .collect();
-            let names: Vec<_> = names.iter().map(|name| flow.rename.target_name(name)).collect();
-            checks.extend(target::examine(&scope, &flow, target, &names, step).await);
+            let names = topics.as_deref().map(|topics| target_names(&flow, topics));
+            checks.extend(target::examine(&scope, &flow, target, names.as_deref(), step).await);
         }
         None => checks.extend(
             ["settings", "create", "producer-id", "write"]
@@ -60,6 +56,11 @@ fn not_reached(scope: &Scope, name: &'static str, alias: &str) -> Check {
 fn matching(flow: &FlowConfig, source: &Reached) -> Vec<MetadataTopic> {
     let matches = |topic: &&MetadataTopic| topic.name.as_ref().is_some_and(|name| flow.topics.matches(name));
     source.metadata.topics.iter().filter(matches).cloned().collect()
+}
+
+fn target_names(flow: &FlowConfig, topics: &[MetadataTopic]) -> Vec<Arc<str>> {
+    let names = topics.iter().filter_map(|topic| topic.name.as_ref());
+    names.map(|name| flow.rename.target_name(name)).collect()
 }
 
 fn two_clusters(
@@ -95,7 +96,11 @@ fn some_topics(scope: &Scope, topics: &[MetadataTopic]) -> Check {
     scope.ok(
         "topics",
         "",
-        format!("{} topics match, {partitions} partitions", topics.len()),
+        format!(
+            "{} match, {}",
+            counted(topics.len(), "topic"),
+            counted(partitions, "partition")
+        ),
     )
 }
 
@@ -137,8 +142,8 @@ async fn group(scope: &Scope, side: &Reached, group_id: &str, subject: String, s
     // Twice: a coordinator that is not ready is waited for with patience, then asked a second question.
     match tokio::time::timeout(2 * step, asked).await {
         Ok(Ok((committed, members))) => {
-            let committed = committed.len();
-            let words = format!("{committed} committed offsets, {} members", members.len());
+            let offsets = counted(committed.len(), "committed offset");
+            let words = format!("{offsets}, {}", counted(members.len(), "member"));
             scope.ok("group", subject, words)
         }
         Ok(Err(error)) => {

@@ -12,6 +12,7 @@ use kafka_wire::ids::{NodeId, TopicPartition};
 use super::advice;
 use super::report::{Check, Scope};
 use crate::connect::{Reached, within};
+use crate::counted;
 use crate::fetch::fetch;
 use crate::listing::{ByLeader, Extents, by_leader, extents};
 use crate::parallel;
@@ -52,7 +53,7 @@ pub(super) async fn examine(
     let readable = topics.len() - problems.len().min(topics.len());
     let mut checks = Vec::new();
     if readable > 0 {
-        checks.push(scope.ok("read", "", format!("{readable} topics can be read")));
+        checks.push(scope.ok("read", "", format!("{} can be read", counted(readable, "topic"))));
     }
     checks.extend(problems.into_iter().map(|(topic, (words, code))| {
         let check = scope.failed("read", &*topic, words);

@@ -5,23 +5,29 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kafka_client::{ClientError, Cluster, admin};
+use kafka_client_core::retry::{CoordinatorDisposition, classify_coordinator};
 use kafka_wire::api::create_topics::{CreatableTopic, CreateTopicsRequest};
 use kafka_wire::error_code::ErrorCode;
 use mirror_config::FlowConfig;
+use tokio::time::{sleep, timeout};
 
 use super::advice;
 use super::report::{Check, Scope};
 use crate::connect::{Reached, within};
+use crate::counted;
 
 /// How long the controller may think, in milliseconds.
 const CREATE_TIMEOUT_MS: i32 = 5000;
 
-/// Checks the rights; `names` are the flow's topics as the target calls them.
+/// Before asking again for a producer id that is not there yet.
+const PRODUCER_ID_PAUSE: Duration = Duration::from_millis(100);
+
+/// Checks the rights; `names` are the flow's topics as the target calls them, `None` where the source was not asked.
 pub(super) async fn examine(
     scope: &Scope,
     flow: &FlowConfig,
     target: &Reached,
-    names: &[Arc<str>],
+    names: Option<&[Arc<str>]>,
     step: Duration,
 ) -> Vec<Check> {
     let present: BTreeSet<_> = target
@@ -30,11 +36,15 @@ pub(super) async fn examine(
         .iter()
         .filter_map(|topic| topic.name.clone())
         .collect();
-    let (existing, missing): (Vec<_>, Vec<_>) =
-        names.iter().cloned().partition(|name| present.contains(name));
+    let all = names.unwrap_or_default().iter().cloned();
+    let (existing, missing): (Vec<_>, Vec<_>) = all.partition(|name| present.contains(name));
+    let create = match names {
+        Some(_) => create(scope, &target.cluster, &missing, step).await,
+        None => scope.skipped("create", "", "the source's topics are not known"),
+    };
     vec![
         settings(scope, &target.cluster, &existing, step).await,
-        create(scope, &target.cluster, &missing, step).await,
+        create,
         producer_id(scope, flow, &target.cluster, step).await,
         scope.skipped(
             "write",
@@ -64,7 +74,10 @@ async fn settings(scope: &Scope, cluster: &Cluster, existing: &[Arc<str>], step:
             None => scope.ok(
                 "settings",
                 "",
-                format!("{} target topics tell their settings", existing.len()),
+                format!(
+                    "{} on the target, settings readable",
+                    counted(existing.len(), "topic")
+                ),
             ),
             // The mirror works without: it then assumes Kafka's defaults.
             Some((topic, code)) => {
@@ -106,7 +119,10 @@ async fn create(scope: &Scope, cluster: &Cluster, missing: &[Arc<str>], step: Du
         Ok(Some(result)) if result.error_code.is_ok() => scope.ok(
             "create",
             &**name,
-            format!("may be created, as {} others", missing.len() - 1),
+            match missing.len() - 1 {
+                0 => "may be created".to_owned(),
+                others => format!("may be created; {} missing", counted(others, "more topic")),
+            },
         ),
         Ok(Some(result)) => {
             let code = result.error_code;
@@ -136,8 +152,8 @@ async fn producer_id(scope: &Scope, flow: &FlowConfig, cluster: &Cluster, step: 
     if !flow.produce.idempotent {
         return scope.skipped("producer-id", "", "enable.idempotence is false");
     }
-    match tokio::time::timeout(step, admin::init_producer_id(cluster)).await {
-        Ok(Ok(_)) => scope.ok("producer-id", "", "an idempotent producer is admitted"),
+    match timeout(2 * step, first_producer_id(cluster)).await {
+        Ok(Ok(())) => scope.ok("producer-id", "", "an idempotent producer is admitted"),
         Ok(Err(error)) => {
             let check = scope.failed("producer-id", "", error.to_string());
             match advice::refused(error.code(), "IdempotentWrite (before Kafka 2.8)", "the cluster") {
@@ -145,6 +161,25 @@ async fn producer_id(scope: &Scope, flow: &FlowConfig, cluster: &Cluster, step: 
                 None => check,
             }
         }
-        Err(_elapsed) => scope.failed("producer-id", "", format!("no answer within {step:?}")),
+        Err(_elapsed) => scope.failed("producer-id", "", format!("no producer id within {:?}", 2 * step)),
+    }
+}
+
+/// A cluster that has just started gives its first producer id only after a while.
+async fn first_producer_id(cluster: &Cluster) -> Result<(), ClientError> {
+    loop {
+        let Err(error) = admin::init_producer_id(cluster).await else {
+            return Ok(());
+        };
+        let comes_later = |code| {
+            matches!(
+                classify_coordinator(code),
+                CoordinatorDisposition::Retry | CoordinatorDisposition::FindCoordinator
+            )
+        };
+        if !error.code().is_some_and(comes_later) {
+            return Err(error);
+        }
+        sleep(PRODUCER_ID_PAUSE).await;
     }
 }

@@ -232,6 +232,9 @@ impl TopicReport {
         self.verdict = Verdict::of(&self.findings);
         if self.verdict == Verdict::Refused {
             self.action = Action::Refuse;
+            self.partitions.target = 0;
+            self.replication.target = None;
+            self.settings.clear();
         }
     }
 }
