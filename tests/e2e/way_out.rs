@@ -78,7 +78,7 @@ fn one_record_is_skipped_by_name() {
 fn a_skipped_record_goes_to_the_dead_letter_topic() {
     scenario("way-out-dead-letter", |world| {
         let topic = world.topic("t");
-        let letters = format!("letters-of-{}", world.group());
+        let letters = format!("it-letters-of-{}", world.group());
         one_record_too_large(world, &topic)?;
         let file = DaemonFile::new(world, &scratch::path("state")?);
         let state = file.state_dir().display().to_string();
@@ -111,7 +111,7 @@ fn a_skipped_record_goes_to_the_dead_letter_topic() {
 fn refused_records_go_to_the_dead_letter_topic_by_setting() {
     scenario("way-out-letters", |world| {
         let topic = world.topic("t");
-        let letters = format!("letters-of-{}", world.group());
+        let letters = format!("it-letters-of-{}", world.group());
         one_record_too_large(world, &topic)?;
         let mut mirror = DaemonFile::new(world, &scratch::path("state")?)
             .flow_line("on_refused_record = \"dead-letter\"")

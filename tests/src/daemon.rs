@@ -50,7 +50,7 @@ impl DaemonFile {
 
     /// The topic that holds the positions of the scenario's flows. It is none of the scenario's own topics.
     pub fn positions_topic(world: &World) -> String {
-        format!("positions-of-{}", world.group())
+        format!("it-positions-of-{}", world.group())
     }
 
     /// A line of the flow.
