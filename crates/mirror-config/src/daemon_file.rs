@@ -16,6 +16,7 @@ mod policies;
 mod process;
 mod reading;
 mod routes;
+mod section;
 mod topics;
 
 use std::path::Path;
@@ -27,7 +28,8 @@ use crate::error::{ConfigError, ConfigErrors, Findings, Place};
 use crate::resolved::Resolved;
 use crate::state_folder::Environment;
 use crate::text_file;
-use reading::{Reading, Section};
+use reading::Reading;
+use section::Section;
 
 /// Reads the file and puts everything together.
 pub fn resolve(file: &Path, environment: &Environment) -> Result<Resolved, ConfigErrors> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::keys;
-use super::reading::Section;
+use super::section::Section;
 use crate::config::{ClusterConfig, HostPort};
 use crate::{bootstrap, defaults};
 

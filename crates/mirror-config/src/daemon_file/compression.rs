@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use kafka_record::Codec;
 
 use super::keys;
-use super::reading::Section;
+use super::section::Section;
 use crate::config::CompressionConfig;
 
 const KEEP: &str = "keep";

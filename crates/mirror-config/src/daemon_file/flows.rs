@@ -3,7 +3,7 @@
 use mirror_core::topic_filter::POSITIONS_TOPIC;
 
 use super::clusters::{Clusters, is_label};
-use super::reading::Section;
+use super::section::Section;
 use super::{compression, keys, membership, own_topics, policies, routes, topics};
 use crate::config::{FlowConfig, IsolationLevel, NullKeys, OnLoss, Partitioning, Positions};
 use crate::defaults;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::reading::Section;
+use super::section::Section;
 use crate::config::MembershipConfig;
 use crate::defaults;
 

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use mirror_core::timestamp::Timestamp;
 
-use super::reading::{Section, Written};
+use super::reading::Written;
+use super::section::Section;
 use super::topics::topic_name;
 use crate::config::{BrakeConfig, OnRefusedRecord, StartPolicy};
 use crate::error::ConfigError;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::keys;
-use super::reading::Section;
+use super::section::Section;
 use crate::config::{AdminConfig, LifeConfig, MemoryConfig, StateConfig};
 use crate::state_folder::Environment;
 use crate::{bootstrap, defaults};

@@ -4,7 +4,8 @@ use mirror_core::topic_filter::{POSITIONS_TOPIC, TopicFilter};
 
 use super::clusters::is_label;
 use super::keys;
-use super::reading::{Section, Written};
+use super::reading::Written;
+use super::section::Section;
 use crate::config::Rename;
 use crate::error::ConfigError;
 

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use toml::de::DeTable;
 
 use super::super::keys::{COMPRESSION, Default, FLOW as FLOW_KEYS, RENAME, ROOT, SECTIONS, SectionKeys};
-use super::super::reading::{Reading, Section};
+use super::super::reading::Reading;
+use super::super::section::Section;
 use super::{CLUSTERS, EVERYTHING, FLOW, config};
 use crate::state_folder::Environment;
 
