@@ -9,6 +9,7 @@ mod logging;
 mod mirror_maker;
 mod names;
 mod output;
+mod outside;
 mod plan;
 mod preflight;
 mod process;

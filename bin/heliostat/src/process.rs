@@ -7,6 +7,7 @@ use mirror_runtime::{Mirror, Outcome};
 use tokio::runtime::{self, Runtime};
 use tokio::sync::oneshot;
 
+use crate::outside::Outside;
 use crate::supervise::{self, End, EndSignals};
 use crate::voice::Voice;
 use crate::{names, report};
@@ -49,9 +50,17 @@ async fn run_until_end(config: Config, voice: &Voice) -> ExitCode {
         }
     };
     voice.starting();
+    let admin = config.admin.clone();
     let mirror = match Mirror::new(config) {
         Ok(mirror) => mirror,
         Err(error) => return failed(&error),
+    };
+    let _outside = match Outside::open(admin.as_ref(), &mirror).await {
+        Ok(outside) => outside,
+        Err(error) => {
+            report::error(&error);
+            return ExitCode::FAILURE;
+        }
     };
     let heard = voice.clone();
     let run = |asked: oneshot::Receiver<()>| {

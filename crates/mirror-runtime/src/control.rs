@@ -3,6 +3,7 @@
 use kafka_wire::ids::TopicPartition;
 use mirror_core::control::{ControlReply, ControlRequest, ResumeFrom, halted_partitions};
 use mirror_core::offset_range::OffsetRange;
+use mirror_core::status::StatusSource as _;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::mirror::ControlMessage;

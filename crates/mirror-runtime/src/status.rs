@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use kafka_wire::ids::TopicPartition;
 use mirror_core::status::{
     FilteredOffsets, FlowState, FlowStatus, FlowTotals, MembershipStatus, MemoryStatus, PartitionState,
-    PartitionStatus, ProcessStatus, ThrottledTime,
+    PartitionStatus, ProcessStatus, StatusSource, ThrottledTime,
 };
 
 use crate::counters::Totals;
@@ -54,8 +54,7 @@ impl StatusView {
         }))
     }
 
-    /// The process as it is now.
-    pub fn status(&self) -> ProcessStatus {
+    fn snapshot(&self) -> ProcessStatus {
         let viewed = &*self.0;
         ProcessStatus {
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -79,6 +78,12 @@ impl StatusView {
                 .iter()
                 .any(|partition| partition.tp == *tp)
         })
+    }
+}
+
+impl StatusSource for StatusView {
+    fn status(&self) -> ProcessStatus {
+        self.snapshot()
     }
 }
 
