@@ -54,6 +54,15 @@ pub enum AdminError {
         #[source]
         source: io::Error,
     },
+    /// The control socket cannot be opened, for want of rights as a rule.
+    #[error("the control socket {} cannot be opened: only the user that runs the mirror, and root, may", .path.display())]
+    NotConnected {
+        /// The path.
+        path: PathBuf,
+        /// The system's reason.
+        #[source]
+        source: io::Error,
+    },
     /// The connection broke before the answer was there.
     #[error("the process at {} did not answer; whether it was done tells heliostat halts", .path.display())]
     NoAnswer {

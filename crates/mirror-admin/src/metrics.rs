@@ -42,11 +42,7 @@ pub fn render(status: &ProcessStatus) -> String {
 
 fn process(sheet: &Sheet, status: &ProcessStatus) {
     sheet.gauge(&names::BUILD_INFO, &[&status.version, &status.instance], 1.0);
-    sheet.gauge(
-        &names::START_TIME,
-        &[],
-        number(status.started_at_ms) / 1000.0,
-    );
+    sheet.gauge(&names::START_TIME, &[], number(status.started_at_ms) / 1000.0);
     sheet.gauge(&names::IN_FLIGHT, &[], number(status.memory.in_flight_bytes));
     sheet.gauge(
         &names::IN_FLIGHT_LIMIT,
@@ -145,11 +141,7 @@ fn one_partition(sheet: &Sheet, flow: &str, partition: &PartitionStatus) {
     );
     if let Some(halt) = &partition.halt {
         let [flow, topic, partition] = labels;
-        sheet.gauge(
-            &names::HALTED,
-            &[flow, topic, partition, &halt.reason],
-            1.0,
-        );
+        sheet.gauge(&names::HALTED, &[flow, topic, partition, &halt.reason], 1.0);
         sheet.gauge(&names::HALTED_SINCE, &labels, number(halt.since_ms) / 1000.0);
     }
 }

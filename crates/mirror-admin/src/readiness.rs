@@ -105,7 +105,11 @@ mod tests {
             let readiness = Readiness::of(&status(&[FlowState::Mirroring, state]));
             let expected = matches!(state, FlowState::Mirroring | FlowState::Revoking);
             assert_eq!(readiness.ready, expected, "{state:?}");
-            let flows: Vec<_> = readiness.reasons.iter().map(|reason| reason.flow.as_str()).collect();
+            let flows: Vec<_> = readiness
+                .reasons
+                .iter()
+                .map(|reason| reason.flow.as_str())
+                .collect();
             assert_eq!(flows, if expected { vec![] } else { vec!["flow-1"] }, "{state:?}");
         }
         assert!(!Readiness::of(&ProcessStatus::default()).ready);

@@ -19,8 +19,8 @@ const REPLY_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// Asks the process at this socket and waits for its answer, at most for `timeout`.
 ///
-/// [`AdminError::NobodyThere`] is the socket of a process that has ended. After any other error nobody knows whether
-/// the request was carried out.
+/// [`AdminError::NobodyThere`] is the socket of a process that has ended, and after [`AdminError::NotConnected`] nothing
+/// was asked, either. After any other error nobody knows whether the request was carried out.
 pub async fn ask(
     path: &Path,
     request: &ControlRequest,
@@ -44,17 +44,24 @@ async fn exchange(path: &Path, request: &ControlRequest) -> Result<ControlReply,
         path: path.to_owned(),
         source,
     };
-    let mut stream = UnixStream::connect(path).await.map_err(|source| match source.kind() {
-        ErrorKind::ConnectionRefused | ErrorKind::NotFound => AdminError::NobodyThere {
-            path: path.to_owned(),
-            source,
-        },
-        _ => no_answer(source),
-    })?;
+    let mut stream = UnixStream::connect(path)
+        .await
+        .map_err(|source| not_connected(path, source))?;
     let text = serde_json::to_vec(request).map_err(not_understood)?;
     line::write(&mut stream, text).await.map_err(no_answer)?;
-    let reply = line::read(&mut stream, REPLY_BYTES_MAX).await.map_err(no_answer)?;
+    let reply = line::read(&mut stream, REPLY_BYTES_MAX)
+        .await
+        .map_err(no_answer)?;
     serde_json::from_slice(&reply).map_err(not_understood)
+}
+
+fn not_connected(path: &Path, source: io::Error) -> AdminError {
+    let path = path.to_owned();
+    if matches!(source.kind(), ErrorKind::ConnectionRefused | ErrorKind::NotFound) {
+        AdminError::NobodyThere { path, source }
+    } else {
+        AdminError::NotConnected { path, source }
+    }
 }
 
 /// The control sockets below a state folder, `<folder>/<group or flow>/<slot>/control.sock`, in the order of their

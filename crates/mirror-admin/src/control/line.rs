@@ -9,7 +9,9 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt as _, AsyncWrite, Async
 pub(super) async fn read(stream: impl AsyncRead + Unpin, bytes_max: usize) -> io::Result<Vec<u8>> {
     let limit = u64::try_from(bytes_max).unwrap_or(u64::MAX).saturating_add(1);
     let mut line = Vec::new();
-    BufReader::new(stream.take(limit)).read_until(b'\n', &mut line).await?;
+    BufReader::new(stream.take(limit))
+        .read_until(b'\n', &mut line)
+        .await?;
     if line.pop_if(|last| *last == b'\n').is_some() {
         return Ok(line);
     }

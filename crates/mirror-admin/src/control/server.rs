@@ -167,10 +167,20 @@ fn audit(request: &str, peer: UCred, reply: Option<&ControlReply>) {
             tracing::warn!(user_id, process_id, request, "operator's command done: {words}");
         }
         Some(ControlReply::Refused { words }) => {
-            tracing::warn!(user_id, process_id, request, "operator's command refused: {words}");
+            tracing::warn!(
+                user_id,
+                process_id,
+                request,
+                "operator's command refused: {words}"
+            );
         }
         Some(ControlReply::Status(_) | ControlReply::Halts(_)) | None => {
-            tracing::warn!(user_id, process_id, request, "operator's command ended without an answer");
+            tracing::warn!(
+                user_id,
+                process_id,
+                request,
+                "operator's command ended without an answer"
+            );
         }
     }
 }
