@@ -91,7 +91,7 @@ no-argument         | GOOD --num.streams | 1 | Option num.streams requires an ar
 streams-no-number   | GOOD --num.streams x | 1 | Cannot parse argument 'x' of option num.streams | cannot parse argument + x + num.streams
 interval-no-number  | GOOD --offset.commit.interval.ms x | 1 | Cannot parse argument 'x' of option offset.commit.interval.ms | cannot parse argument + offset.commit.interval.ms
 abort-no-boolean    | GOOD --abort.on.send.failure banana | 1 | For input string: "banana" | banana + abort.on.send.failure
-no-stream           | GOOD --num.streams 0 | 0/1 | Starting mirror maker | num.streams + at least 1
+no-stream           | GOOD --num.streams 0 | 0/1 | Starting mirror maker | cannot parse argument "0" of option num.streams
 equal-signs         | --consumer.config=c --producer.config=p --include=a --num.streams=2 --abort.on.send.failure=false | runs | Starting mirror maker thread |
 new-consumer        | GOOD --new.consumer | runs | Starting mirror maker thread |
 a-word-too-many     | GOOD more | runs | Starting mirror maker thread |

@@ -50,6 +50,22 @@ status=0; wait $mirror || status=$?
 case $status in 0|143) echo "stopped with $status" ;; *) exit 1 ;; esac
 "#;
 
+/// What `MirrorMaker` says of its life, in order; of its threads, the first.
+const SAID: &[&str] = &[
+    "Starting mirror maker",
+    "[mirrormaker-thread-0] Starting mirror maker thread mirrormaker-thread-0",
+    "Start clean shutdown.",
+    "Shutting down consumer threads.",
+    "[mirrormaker-thread-0] mirrormaker-thread-0 shutting down",
+    "[mirrormaker-thread-0] Flushing producer.",
+    "[mirrormaker-thread-0] Committing consumer offsets.",
+    "[mirrormaker-thread-0] Shutting down consumer connectors.",
+    "[mirrormaker-thread-0] Mirror maker thread stopped",
+    "[mirrormaker-thread-0] Mirror maker thread shutdown complete",
+    "Closing producer.",
+    "Kafka mirror maker shutdown successfully",
+];
+
 fn keyed_load(topic: &str) -> Load {
     Load {
         per_second: RECORDS_PER_SECOND,
@@ -86,11 +102,7 @@ fn the_script_runs_with(program: Program, name: &str) {
             } else {
                 &err
             },
-            &[
-                "Starting mirror maker",
-                "Start clean shutdown.",
-                "Kafka mirror maker shutdown successfully",
-            ],
+            SAID,
         )?;
         ensure!(
             world.source.admin().group_members(&mirroring.group)? == 0,

@@ -342,6 +342,12 @@ impl Admin {
         self.call("commit", request).map(drop)
     }
 
+    /// Takes a group's position in one partition away, as a broker does when it expires; the group must have no members.
+    pub fn forget_position(&self, group: &str, topic: &str, partition: i32) -> Result<()> {
+        let request = json!({"group": group, "topic": topic, "partition": partition});
+        self.call("forget_position", request).map(drop)
+    }
+
     /// The number of members of a group.
     pub fn group_members(&self, group: &str) -> Result<usize> {
         Ok(self.group(group)?.members.len())

@@ -31,6 +31,7 @@ final class Operations {
         Map.entry("list_offsets", positions::listOffsets),
         Map.entry("committed", positions::committed),
         Map.entry("commit", positions::commit),
+        Map.entry("forget_position", positions::forget),
         Map.entry("describe_group", positions::describeGroup),
         Map.entry("producer_open", producers::open),
         Map.entry("producer_send", producers::send),

@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.ConsumerGroupDescription;
 import org.apache.kafka.clients.admin.ListOffsetsOptions;
@@ -55,6 +56,12 @@ final class Positions {
         TopicPartition partition = new TopicPartition(request.get("topic").asText(), request.get("partition").asInt());
         OffsetAndMetadata position = new OffsetAndMetadata(request.get("offset").asLong(), request.path("metadata").asText());
         Admins.of(request).alterConsumerGroupOffsets(request.get("group").asText(), Map.of(partition, position)).all().get();
+        return Tool.JSON.nullNode();
+    }
+
+    JsonNode forget(JsonNode request) throws Exception {
+        TopicPartition partition = new TopicPartition(request.get("topic").asText(), request.get("partition").asInt());
+        Admins.of(request).deleteConsumerGroupOffsets(request.get("group").asText(), Set.of(partition)).all().get();
         return Tool.JSON.nullNode();
     }
 

@@ -1,0 +1,235 @@
+//! What a start finds that was left behind: a predecessor that still lives, members that are dead, positions or none, and a target that lets
+//! nobody finish.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use integration::admin::{NewTopic, PartitionKey};
+use integration::cluster::{Cluster, ClusterOptions};
+use integration::heliostat::{Heliostat, behind};
+use integration::jars::V4_3_0;
+use integration::mirroring::Mirroring;
+use integration::oracle::Rule;
+use integration::process::Signal;
+use integration::produce::{Load, Producer};
+use integration::scenario::{self, SharedClusters, World, lone_scenario, scenario};
+use integration::steady_load::SteadyLoad;
+use integration::{membership, mirror_maker, scratch, wait};
+
+const LIMIT: Duration = Duration::from_mins(1);
+const PARTITIONS: i32 = 4;
+/// Far below any time-out of Java's defaults: 45 s of a session, 5 minutes of a rebalance.
+const SOON: Duration = Duration::from_secs(20);
+
+/// The files of a mirror that keeps partition numbers, with a state folder of its own.
+fn files(world: &World) -> Result<Mirroring> {
+    Ok(world
+        .mirroring()
+        .preserve()
+        .state_folder(&scratch::path("state")?))
+}
+
+fn make_topic(world: &World, name: &str) -> Result<(String, BTreeSet<PartitionKey>)> {
+    let topic = world.topic(name);
+    let new_topic = NewTopic::new(&topic, PARTITIONS);
+    world.source.admin().create_topic(&new_topic)?;
+    world.target.admin().create_topic(&new_topic)?;
+    let partitions = membership::partitions_of(&topic, PARTITIONS);
+    Ok((topic, partitions))
+}
+
+/// So many records to each partition; `first` counts in records of one partition.
+fn produce(world: &World, topic: &str, first: u64, each: u64) -> Result<()> {
+    let partitions = u64::try_from(PARTITIONS)?;
+    let load = Load {
+        first: first * partitions,
+        partitions: PARTITIONS,
+        ..Load::new(topic, each * partitions)
+    };
+    Producer::open(&world.source.bootstrap, &[])?.generate(&load)
+}
+
+/// Two processes on one host with the same files, or a host and its clone: nobody takes the other one's members for his own dead ones.
+#[test]
+fn two_processes_on_one_state_folder_are_two_instances() {
+    scenario("left-folder", |world| {
+        let (topic, partitions) = make_topic(world, "t")?;
+        let mirroring = files(world)?;
+        let mut first = Heliostat::start(&mirroring)?;
+        let admin = world.source.admin();
+        let alone = membership::settled(&admin, &mirroring.group, &partitions, 2)?;
+        let second = Heliostat::start(&mirroring)?;
+        let both = membership::settled(&admin, &mirroring.group, &partitions, 4)?;
+        ensure!(
+            alone.member_ids().is_subset(&both.member_ids()),
+            "the first process lost its members: {alone:?}, {both:?}"
+        );
+        produce(world, &topic, 0, 500)?;
+        first.wait_until_caught_up(std::slice::from_ref(&topic), LIMIT)?;
+        second.stop()?;
+        let again = membership::settled(&admin, &mirroring.group, &partitions, 2)?;
+        ensure!(alone.member_ids() == again.member_ids(), "{alone:?}, {again:?}");
+        first.stop()?;
+        let agreement = world.compare(&Rule::preserve())?;
+        ensure!(agreement.records == 2_000, "{agreement:?}");
+        Ok(())
+    });
+}
+
+/// With static members, the two streams that are no more would keep their partitions, and a new topic would stay unread.
+#[test]
+fn fewer_streams_and_more_topics_after_a_kill() {
+    scenario("left-streams", |world| {
+        let (first, mut partitions) = make_topic(world, "first")?;
+        produce(world, &first, 0, 500)?;
+        let mut mirroring = files(world)?;
+        mirroring.streams = 4;
+        mirroring.whitelist.clone_from(&first);
+        let mut mirror = Heliostat::start(&mirroring)?;
+        let admin = world.source.admin();
+        membership::settled(&admin, &mirroring.group, &partitions, 4)?;
+        mirror.wait_until_caught_up(std::slice::from_ref(&first), LIMIT)?;
+        mirror.kill()?;
+
+        let (second, more) = make_topic(world, "second")?;
+        partitions.extend(more);
+        produce(world, &first, 500, 500)?;
+        produce(world, &second, 0, 500)?;
+        mirroring.streams = 2;
+        mirroring.whitelist = world.mirroring().whitelist;
+        let started = Instant::now();
+        let mut mirror = Heliostat::start(&mirroring)?;
+        membership::settled(&admin, &mirroring.group, &partitions, 2)?;
+        mirror.wait_until_caught_up(&[first, second], LIMIT)?;
+        let took = started.elapsed();
+        ensure!(took < SOON, "owned and mirrored only after {took:?}");
+        mirror.stop()?;
+        let agreement = world.compare(&Rule::preserve())?;
+        ensure!(agreement.records == 6_000, "{agreement:?}");
+        Ok(())
+    });
+}
+
+/// A first start under `latest` decides where each partition begins. The second start must know, although nothing was mirrored in between.
+#[test]
+fn what_comes_between_a_first_start_under_latest_and_the_next_is_not_passed_over() {
+    scenario("left-latest", |world| {
+        let (topic, partitions) = make_topic(world, "t")?;
+        produce(world, &topic, 0, 100)?;
+        let mirroring = files(world)?.consumer_line("auto.offset.reset", "latest");
+        let mirror = Heliostat::start(&mirroring)?;
+        wait::wait_until("every partition has a position", LIMIT, || {
+            let committed = world.source.admin().committed(&mirroring.group)?;
+            Ok(partitions
+                .iter()
+                .all(|partition| committed.get(partition).is_some_and(|found| found.offset == 100)))
+        })
+        .with_context(|| mirror.process.last_words())?;
+        mirror.kill()?;
+        produce(world, &topic, 100, 100)?;
+        Heliostat::run_to_the_end(&mirroring, std::slice::from_ref(&topic), LIMIT)?;
+        let passed_over = partitions
+            .iter()
+            .flat_map(|(_, partition)| (0..100).map(move |offset| (*partition, offset)));
+        let rule = passed_over.fold(Rule::preserve(), |rule, (partition, offset)| {
+            rule.without(&topic, partition, offset)
+        });
+        let agreement = world.compare(&rule)?;
+        ensure!(agreement.records == 400, "{agreement:?}");
+        Ok(())
+    });
+}
+
+/// Brokers throw positions away that nobody has renewed for long. Under `latest`, a start that took the partition for a new one would pass over
+/// all that came since.
+#[test]
+fn a_position_that_is_gone_is_never_replaced_by_the_newest_record() {
+    scenario("left-position", |world| {
+        const GONE: i32 = 2;
+        let (topic, _) = make_topic(world, "t")?;
+        let topics = [topic.clone()];
+        produce(world, &topic, 0, 100)?;
+        let mirroring = files(world)?;
+        Heliostat::run_to_the_end(&mirroring, &topics, LIMIT)?;
+        world
+            .source
+            .admin()
+            .forget_position(&mirroring.group, &topic, GONE)?;
+        produce(world, &topic, 100, 100)?;
+        let mirroring = mirroring.consumer_line("auto.offset.reset", "latest");
+        let mut mirror = Heliostat::start(&mirroring)?;
+        // It may stop and say so, or mirror the partition again; passing over is the one thing that it may not do.
+        let halted = wait::wait_for("it halts or mirrors", LIMIT, || {
+            mirror.process.check_running()?;
+            let halted = !mirror
+                .lines_with(&["halted", &topic, &format!("partition={GONE}")])?
+                .is_empty();
+            let done = behind(&mirroring, &topics)?.is_empty();
+            Ok((halted || done).then_some(halted))
+        })?;
+        let gone: Vec<PartitionKey> = halted.then(|| (topic.clone(), GONE)).into_iter().collect();
+        mirror.wait_until_caught_up_but(&topics, &gone, LIMIT)?;
+        mirror.stop()?;
+        let rule = if halted {
+            (100..200).fold(Rule::preserve(), |rule, offset| {
+                rule.without(&topic, GONE, offset)
+            })
+        } else {
+            Rule::preserve().at_least_once(Some(100))
+        };
+        scenario::report(if halted {
+            "halted"
+        } else {
+            "mirrored from the oldest record"
+        });
+        world.compare(&rule).map(drop)
+    });
+}
+
+/// Java members stand still until everybody has given up what he owned; with a target that takes nothing there is no end to wait for.
+#[test]
+fn a_target_that_stands_still_does_not_hold_up_the_group() {
+    lone_scenario("left-target", || {
+        let source = &SharedClusters::of_this_process()?.source;
+        let mut target = Cluster::start(V4_3_0, &ClusterOptions::default())?;
+        let world = World::between("left-target", source, &target);
+        let (topic, partitions) = make_topic(&world, "t")?;
+        let load = Load {
+            per_second: 1_000,
+            ..Load::new(&topic, 0)
+        };
+        let load = SteadyLoad::start(&world.source.bootstrap, &load)?;
+        // By key, as Java does.
+        let mirroring = world.mirroring();
+        let mut mirror = Heliostat::start(&mirroring.clone().state_folder(&scratch::path("state")?))?;
+        let admin = world.source.admin();
+        membership::settled(&admin, &mirroring.group, &partitions, 2)?;
+        membership::wait_until_growing(&world.target, &partitions)?;
+
+        target.broker(1).pause()?;
+        // Some records are on their way now that will not be acknowledged.
+        wait::hold(Duration::from_secs(1));
+        let joined = Instant::now();
+        let mut java = mirror_maker::start_one(&mirroring)?;
+        membership::settled(&admin, &mirroring.group, &partitions, 4)
+            .with_context(|| mirror.process.last_words())?;
+        let took = joined.elapsed();
+        target.broker(1).resume()?;
+        ensure!(took < SOON, "the group stood still for {took:?}");
+
+        membership::wait_until_growing(&world.target, &partitions)?;
+        java.signal(Signal::Term)?;
+        java.wait(LIMIT)?;
+        let records = load.stop()?;
+        mirror.wait_until_caught_up(&[topic], LIMIT)?;
+        mirror.stop()?;
+        let agreement = world.compare(&Rule::by_key(PARTITIONS).at_least_once(None))?;
+        ensure!(agreement.records == records, "{records} were sent: {agreement:?}");
+        scenario::report(&format!(
+            "the group had its new generation after {took:?}, {} of {records} records doubled",
+            agreement.duplicates
+        ));
+        Ok(())
+    });
+}
