@@ -64,3 +64,6 @@ pub async fn check(flows: &[FlowConfig], limit: Duration) -> CheckReport {
     checks.extend(parallel::all(flows.collect()).await.into_iter().flatten());
     CheckReport::new(checks)
 }
+
+#[cfg(test)]
+mod tests;

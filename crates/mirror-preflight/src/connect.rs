@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kafka_client::{ClientError, Cluster, ClusterSettings, ConnectionSettings};
-use kafka_wire::api::metadata::MetadataResponse;
+use kafka_client::{ClientError, Cluster, ClusterSettings, Connection, ConnectionSettings};
+use kafka_wire::api::metadata::{MetadataRequest, MetadataResponse};
 use mirror_config::{ClusterConfig, HostPort};
 use tokio::time::timeout;
 
@@ -42,11 +42,35 @@ pub(crate) async fn connect(
             response_bytes_max: config.response_bytes_max,
         },
     };
-    let cluster = Cluster::connect(settings).await?;
-    let metadata = cluster.metadata(None).await?;
+    let cluster = Cluster::connect(settings.clone()).await?;
+    // Asked of the servers that are known to answer: the addresses that the cluster names may be out of reach.
+    let metadata = all_topics(&settings).await?;
     Ok(Reached {
         cluster: Arc::new(cluster),
         metadata: Arc::new(metadata),
+    })
+}
+
+async fn all_topics(settings: &ClusterSettings) -> Result<MetadataResponse, ClientError> {
+    let request = MetadataRequest {
+        topics: None,
+        allow_auto_topic_creation: false,
+    };
+    let mut tried = Vec::new();
+    for address in &settings.bootstrap {
+        let answer = match Connection::open(address, &settings.connection).await {
+            Ok(connection) => connection.call(&request).await,
+            Err(error) => Err(error),
+        };
+        match answer {
+            Ok(answer) => return Ok(answer),
+            Err(error) => tried.push(error.to_string()),
+        }
+    }
+    Err(ClientError::NoBootstrap {
+        cluster: settings.alias.clone(),
+        tried,
+        unresolvable: false,
     })
 }
 
