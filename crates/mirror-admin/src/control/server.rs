@@ -160,14 +160,15 @@ async fn order(request: ControlRequest, peer: UCred, orders: &mpsc::Sender<Order
     reply
 }
 
+/// Who asked for what. What became of the partition is written by the mirror, which alone knows.
 fn audit(request: &str, peer: UCred, reply: Option<&ControlReply>) {
     let (user_id, process_id) = (peer.uid(), peer.pid());
     match reply {
         Some(ControlReply::Done { words }) => {
-            tracing::warn!(user_id, process_id, request, "operator's command done: {words}");
+            tracing::info!(user_id, process_id, request, "operator's command done: {words}");
         }
         Some(ControlReply::Refused { words }) => {
-            tracing::warn!(
+            tracing::info!(
                 user_id,
                 process_id,
                 request,

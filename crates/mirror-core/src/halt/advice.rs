@@ -48,8 +48,8 @@ impl HaltReason {
                 behind_batch(&name, *offset)
             ),
             Self::DecompressedTooLarge { offset, .. } => format!(
-                "If the batch is legitimate, raise the limit of decompressed bytes per batch (memory use grows with \
-                 it) and start again. To lose the batch, {}",
+                "A batch that grows like this is hardly meant: look at it and at its producer on the source. To lose \
+                 the batch, {}",
                 behind_batch(&name, *offset)
             ),
             Self::RecordTooLarge { offset, .. } => format!(
