@@ -476,7 +476,7 @@ impl<T> ProducerState<T> {
     fn acked(&mut self, slot: Slot, index: usize, base_offset: Option<i64>, now: Instant) {
         let partition = &mut self.partitions[slot.0];
         let entry = partition.acked(index, now);
-        let bytes = entry.batch.size();
+        let (bytes, crc) = (entry.batch.size(), entry.crc());
         self.total.batches -= 1;
         self.total.bytes -= bytes;
         self.events.push_back(ProducerEvent::Acked {
@@ -484,6 +484,7 @@ impl<T> ProducerState<T> {
             token: entry.token,
             base_offset,
             record_count: entry.batch.record_count(),
+            crc,
             bytes,
         });
     }

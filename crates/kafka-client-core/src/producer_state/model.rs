@@ -418,9 +418,14 @@ impl World {
                     token,
                     base_offset,
                     record_count,
+                    crc,
                     ..
                 } => {
                     self.check_ack(&tp, token, base_offset, record_count);
+                    if let Some(offset) = base_offset {
+                        let kept = self.cluster.checksum(index(&tp), offset);
+                        assert_eq!(crc, kept, "not the checksum in the log of {token}");
+                    }
                 }
                 ProducerEvent::Refused { tp, token, error, .. } => {
                     let item = self.items[index(&tp)]

@@ -66,6 +66,8 @@ pub enum ProducerEvent<T> {
         /// knows its offset.
         base_offset: Option<i64>,
         record_count: i32,
+        /// The checksum that the batch was sent with: the log keeps it, unless the broker writes the batch anew.
+        crc: u32,
         /// Size with header, as counted by [`ProducerState::enqueue`](super::ProducerState::enqueue).
         bytes: usize,
     },

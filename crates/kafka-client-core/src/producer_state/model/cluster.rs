@@ -26,6 +26,8 @@ struct Partition {
     leader: NodeId,
     /// One id per record.
     log: Vec<u32>,
+    /// The checksum of each batch, by its offset.
+    checksums: BTreeMap<i64, u32>,
     /// The last batches of each producer id: first sequence, last sequence, offset.
     producers: BTreeMap<i64, VecDeque<(i32, i32, i64)>>,
 }
@@ -38,6 +40,7 @@ impl Cluster {
         let partition = || Partition {
             leader,
             log: Vec::new(),
+            checksums: BTreeMap::new(),
             producers: BTreeMap::new(),
         };
         Self {
@@ -52,6 +55,10 @@ impl Cluster {
 
     pub(super) fn set_leader(&mut self, partition: usize, leader: NodeId) {
         self.partitions[partition].leader = leader;
+    }
+
+    pub(super) fn checksum(&self, partition: usize, offset: i64) -> u32 {
+        self.partitions[partition].checksums[&offset]
     }
 
     pub(super) fn log(&self, partition: usize) -> &[u32] {
@@ -119,6 +126,7 @@ impl Partition {
             }
         }
         self.log.extend(ids);
+        self.checksums.insert(offset, header.crc);
         Ok(offset)
     }
 }
