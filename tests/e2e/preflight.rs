@@ -10,11 +10,13 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, ensure};
 use integration::admin::NewTopic;
+use integration::cluster::ClusterOptions;
+use integration::jars::{V3_9_2, V4_3_0};
 use integration::mirroring::Mirroring;
 use integration::produce::{Load, Producer};
 use integration::program::Program;
 use integration::record_file::Record;
-use integration::scenario::{World, scenario};
+use integration::scenario::{World, lone_scenario, scenario, start_pair};
 use integration::{librdkafka, ports, scratch};
 use serde_json::Value;
 
@@ -363,6 +365,62 @@ fn a_file_of_ours_with_exclusions_and_too_many_replicas() {
         let check = ask("check", &["-c", &file])?;
         ensure!(check.code == Some(0), "{:#}", check.json);
         ensure!(check.checks("positions")[0].0 == "ok", "{:#}", check.json);
+        Ok(())
+    });
+}
+
+/// What only a broker with an authorizer and a TLS listener can tell; one pair of clusters for both.
+#[test]
+fn rights_that_are_missing_and_a_brokers_own_tls_port() {
+    lone_scenario("preflight-rights", || {
+        let options = ClusterOptions {
+            tls: true,
+            ..ClusterOptions::default().with_authorizer()
+        };
+        let (mut source, target) = start_pair(V3_9_2, V4_3_0, &options)?;
+        let world = World::between("preflight-rights", &source, &target);
+        let (denied, allowed) = (world.topic("denied"), world.topic("allowed"));
+        for topic in [&denied, &allowed] {
+            create(&world, topic, 2)?;
+            Producer::open(&world.source.bootstrap, &[])?.generate(&Load::new(topic, 100))?;
+            world.target.admin().create_topic(&NewTopic::new(topic, 2))?;
+        }
+        let describe_only = ["DESCRIBE", "DESCRIBE_CONFIGS"];
+        world
+            .source
+            .admin()
+            .allow_only_on_topic(&denied, &describe_only)?;
+        world
+            .target
+            .admin()
+            .allow_only_on_topic(&denied, &["DESCRIBE", "WRITE"])?;
+        let check = ask_about("check", &world.mirroring(), &[])?;
+        ensure!(check.code == Some(1), "{:#}", check.json);
+        let read = check.checks("read");
+        let refused = |(outcome, words): &(&str, &str)| {
+            *outcome == "failed" && words.contains("TOPIC_AUTHORIZATION_FAILED")
+        };
+        ensure!(read.len() == 2 && read.iter().any(refused), "{read:?}");
+        ensure!(read.contains(&("ok", "1 topic can be read")), "{read:?}");
+        let settings = check.checks("settings");
+        ensure!(settings[0].0 == "warning", "{settings:?}");
+        let advice = check.json["checks"].as_array().context("no checks")?.iter();
+        let advice: Vec<_> = advice.map(|check| text(&check["advice"])).collect();
+        ensure!(
+            advice
+                .iter()
+                .any(|advice| advice.contains("Read") && advice.contains(&denied)),
+            "{advice:?}"
+        );
+
+        let mut mirroring = world.mirroring();
+        mirroring.source = source.broker(1).tls_address.clone().context("no TLS listener")?;
+        let check = ask_about("check", &mirroring, &[])?;
+        let bootstrap = check.checks("bootstrap");
+        ensure!(
+            bootstrap[0].1.contains("this is a TLS port") && check.took < SOON,
+            "{bootstrap:?}"
+        );
         Ok(())
     });
 }
