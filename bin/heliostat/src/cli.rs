@@ -10,7 +10,12 @@ use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use clap_complete::Shell;
 use mirror_config::mirror_maker::{FLAGS, LogFormat};
 
+use crate::admin::Place;
 use crate::preflight::{self, Question};
+use crate::resume::Resume;
+use crate::skip::Skip;
+use crate::status::Status;
+use crate::{halts, resume, skip, status};
 
 /// One thing to do.
 #[derive(Debug, PartialEq, Eq)]
@@ -23,6 +28,14 @@ pub(crate) enum Invocation {
     Check(Question),
     /// Say what would become of each topic.
     Plan(Question),
+    /// Say how running processes are doing.
+    Status(Status),
+    /// List the partitions that stand still.
+    Halts(Place),
+    /// Let a halted partition go on.
+    Resume(Resume),
+    /// Leave out a refused record.
+    Skip(Skip),
     /// Print a shell's completion script.
     Completions(Shell),
 }
@@ -52,6 +65,10 @@ pub(crate) fn read(arguments: Vec<OsString>) -> Result<Invocation, clap::Error> 
         RUN => run(matches),
         CHECK => Some(Invocation::Check(Question::of(matches))),
         PLAN => Some(Invocation::Plan(Question::of(matches))),
+        "status" => Some(Invocation::Status(status::of(matches))),
+        "halts" => Some(Invocation::Halts(Place::of(matches))),
+        "resume" => resume::of(matches).map(Invocation::Resume),
+        "skip" => skip::of(matches).map(Invocation::Skip),
         _ => matches.get_one("shell").copied().map(Invocation::Completions),
     });
     asked.ok_or_else(|| command.error(ErrorKind::MissingSubcommand, "a command is missing"))
@@ -93,6 +110,10 @@ fn command() -> Command {
             "Say what would become of each topic: created, grown or refused, with which settings, and why",
         )))
         .subcommand(run_command())
+        .subcommand(status::command())
+        .subcommand(halts::command())
+        .subcommand(resume::command())
+        .subcommand(skip::command())
         .subcommand(completions_command())
 }
 

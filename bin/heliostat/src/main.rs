@@ -2,9 +2,11 @@
 
 #![forbid(unsafe_code)]
 
+mod admin;
 mod check;
 mod cli;
 mod environment;
+mod halts;
 mod logging;
 mod mirror_maker;
 mod names;
@@ -14,7 +16,10 @@ mod plan;
 mod preflight;
 mod process;
 mod report;
+mod resume;
 mod run;
+mod skip;
+mod status;
 mod supervise;
 mod voice;
 
@@ -28,6 +33,10 @@ fn main() -> ExitCode {
         Ok(Invocation::Run { file, log_format }) => run::run(&file, log_format),
         Ok(Invocation::Check(question)) => check::run(&question),
         Ok(Invocation::Plan(question)) => plan::run(&question),
+        Ok(Invocation::Status(asked)) => status::run(&asked),
+        Ok(Invocation::Halts(place)) => halts::run(&place),
+        Ok(Invocation::Resume(asked)) => resume::run(&asked),
+        Ok(Invocation::Skip(asked)) => skip::run(&asked),
         Ok(Invocation::Completions(shell)) => cli::completions(shell),
         Err(answer) => report::command_line(&answer),
     }
