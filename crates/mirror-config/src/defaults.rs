@@ -52,8 +52,9 @@ pub const STREAMS_MAX: u32 = 1_000;
 
 /// `session.timeout.ms`: as Java since 3.0 (KIP-735).
 pub const SESSION_TIMEOUT: Duration = Duration::from_secs(45);
-/// `heartbeat.interval.ms`: as Java.
-pub const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(3);
+/// `heartbeat.interval.ms`: Java's is 3 s. Members hear of a rebalance with their next heartbeat, so a hand-over between
+/// our instances takes as long as this, for a request of some 100 bytes a second and stream.
+pub const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(1);
 /// `max.poll.interval.ms`: as Java, which tells it to the coordinator as the rebalance time-out (KIP-62).
 pub const REBALANCE_TIMEOUT: Duration = Duration::from_mins(5);
 /// `partition.assignment.strategy`: range, the first of Java's default list and the only one of it that an old

@@ -245,7 +245,6 @@ impl Flow {
         context.learn_topics(&first_look(&context).await);
         join::check_reverse_flow(&context).await?;
         let topics = context.topics_changed().await;
-        events::joining(&context.config.membership.group_id, topics.len());
         let state = Arc::new(state);
         let membership = join::join(&context, &state, topics).await;
         let remembering = join::remember(Arc::clone(&state), membership.member_ids());

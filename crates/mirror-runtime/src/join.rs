@@ -63,18 +63,23 @@ pub(crate) async fn join(
     topics: BTreeMap<Arc<str>, i32>,
 ) -> Membership {
     let config = &context.config.membership;
-    let group_cluster = match &*context.store {
-        PositionStore::SourceGroup(_) => &context.source,
-        PositionStore::TargetTopic(_) => &context.target,
+    let (group_cluster, group_id) = match &*context.store {
+        PositionStore::SourceGroup(_) => (&context.source, config.group_id.clone()),
+        // Flows of one name that read different clusters share nothing, least of all partitions.
+        PositionStore::TargetTopic(positions) => {
+            let group_id = format!("{}-{}", config.group_id, positions.source_cluster_id);
+            (&context.target, group_id)
+        }
     };
+    events::joining(&group_id, topics.len());
     let mut remembered = state.members();
     let surplus = remembered.split_off(remembered.len().min(config.client_ids.len()));
     if !remembered.is_empty() {
-        events::taking_over(remembered.len(), &config.group_id);
+        events::taking_over(remembered.len(), &group_id);
     }
     let surplus: Vec<String> = surplus.into_iter().filter(|id| !id.is_empty()).collect();
     if !surplus.is_empty()
-        && let Err(error) = leave_members(group_cluster, &config.group_id, &surplus).await
+        && let Err(error) = leave_members(group_cluster, &group_id, &surplus).await
     {
         events::dead_members_stay(surplus.len(), &error);
     }
@@ -84,7 +89,7 @@ pub(crate) async fn join(
         member_id: remembered.next().unwrap_or_default(),
     });
     let settings = MembershipSettings {
-        group_id: config.group_id.clone(),
+        group_id,
         protocol_type: config.protocol_type.to_owned(),
         assignors: config
             .assignors

@@ -61,7 +61,7 @@ fn a_member_as_java_defaults_it() {
     assert_eq!(membership.protocol_type, "consumer");
     assert_eq!(membership.assignors, [Assignor::Range]);
     assert_eq!(membership.session_timeout, Duration::from_secs(45));
-    assert_eq!(membership.heartbeat_interval, Duration::from_secs(3));
+    assert_eq!(membership.heartbeat_interval, Duration::from_secs(1));
     assert_eq!(membership.rebalance_timeout, Duration::from_mins(5));
     assert_eq!(membership.client_ids, ["g-0", "g-1"]);
 }
@@ -82,10 +82,10 @@ fn a_member_as_the_file_wants_it() {
 #[test]
 fn heartbeats_come_within_the_session() {
     assert_eq!(
-        errors(&format!("{MINIMAL}session.timeout.ms=3000")),
+        errors(&format!("{MINIMAL}session.timeout.ms=1000")),
         [
-            "heartbeat must be set lower than the session timeout (consumer.properties:3: session.timeout.ms=3000): the \
-             interval is 3000 ms and the time-out 3000 ms; use at most a third of the time-out"
+            "heartbeat must be set lower than the session timeout (consumer.properties:3: session.timeout.ms=1000): the \
+             interval is 1000 ms and the time-out 1000 ms; use at most a third of the time-out"
         ]
     );
     let both = errors(&format!(

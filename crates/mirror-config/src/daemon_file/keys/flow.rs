@@ -101,7 +101,7 @@ pub(in super::super) const FLOW: SectionKeys = SectionKeys {
         value(
             "heartbeat_interval",
             DURATION,
-            "\"3s\"",
+            "\"1s\"",
             "Pause between two signs of life; shorter than session_timeout.",
         ),
         value(

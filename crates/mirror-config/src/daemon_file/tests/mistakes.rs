@@ -200,10 +200,10 @@ fn keys_that_need_each_other() {
         ]
     );
     assert_eq!(
-        flow_errors("on_refused_record = \"dead-letter\"\nsession_timeout = \"3s\""),
+        flow_errors("on_refused_record = \"dead-letter\"\nsession_timeout = \"1s\""),
         [
             "dead_letter_topic is missing (heliostat.toml:5: [[flows]]): add dead_letter_topic, the name of a topic",
-            "heartbeat_interval is not shorter than session_timeout (heliostat.toml:10: session_timeout = \"3s\"): use at \
+            "heartbeat_interval is not shorter than session_timeout (heliostat.toml:10: session_timeout = \"1s\"): use at \
              most a third of session_timeout",
         ]
     );
