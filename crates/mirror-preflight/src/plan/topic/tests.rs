@@ -208,6 +208,16 @@ fn by_key_is_warned_of_other_partitioners_and_of_null_keys_among_more_partitions
     assert_eq!(preserve.verdict, Verdict::Ok, "{:?}", preserve.findings);
     let spread = case.report(&flow(&["--null-keys", "spread"]));
     assert_eq!(kinds(&spread), [(Severity::Warning, "partitioner")]);
+    let as_many = Case {
+        survey: case.survey.take(),
+        ..Case::new(-1, Some((4, -1)))
+    };
+    let report = as_many.report(&flow(&[]));
+    assert_eq!(
+        kinds(&report),
+        [(Severity::Warning, "partitioner")],
+        "as many partitions as on the source"
+    );
 }
 
 #[test]
