@@ -238,14 +238,18 @@ fn holder<'a>(
         });
         found.extend(ours.map(|halted| (answer.socket.as_path(), halted.flow.clone())));
     }
-    let flows: Vec<_> = found.iter().map(|(_, flow)| flow.clone()).collect();
-    match (found.pop(), found.is_empty()) {
-        (Some(one), true) => Ok(one),
-        (Some(_), false) => Err(Refused(format!(
+    let mut flows: Vec<_> = found.iter().map(|(_, flow)| flow.clone()).collect();
+    flows.dedup();
+    match (found.pop(), found.is_empty(), flows.len()) {
+        (Some(one), true, _) => Ok(one),
+        (Some(_), false, 1) => Err(Refused(format!(
+            "{tp} is halted in several processes: their group is just sharing out anew, try again"
+        ))),
+        (Some(_), false, _) => Err(Refused(format!(
             "{tp} is halted in several flows: add --flow and one of {}",
             flows.join(", ")
         ))),
-        (None, _) => Err(Refused(match flow {
+        (None, ..) => Err(Refused(match flow {
             Some(flow) => format!("{tp} is not halted in flow {flow} here: see heliostat halts"),
             None => format!("{tp} is not halted here: see heliostat halts"),
         })),
@@ -317,7 +321,11 @@ mod tests {
     #[test]
     fn the_process_that_holds_the_partition_is_asked() {
         let answers = [
-            answer("a/0", &[("a", "orders", 1), ("a", "orders", 3)]),
+            answer(
+                "a/0",
+                &[("a", "orders", 1), ("a", "orders", 3), ("a", "moved", 0)],
+            ),
+            answer("a/1", &[("a", "moved", 0)]),
             answer("b/0", &[("b", "orders", 3), ("b", "clicks", 0)]),
         ];
         let held = |tp: &str, flow| {
@@ -333,6 +341,7 @@ mod tests {
             held("orders:3", None),
             Err("orders:3 is halted in several flows: add --flow and one of a, b".to_owned())
         );
+        assert!(held("moved:0", None).unwrap_err().contains("try again"));
         for (tp, flow) in [("orders:2", None), ("orders:1", Some("b")), ("order:1", None)] {
             assert!(held(tp, flow).unwrap_err().contains("not halted"), "{tp}");
         }
