@@ -19,6 +19,9 @@ use crate::counted;
 /// How long the controller may think, in milliseconds.
 const CREATE_TIMEOUT_MS: i32 = 5000;
 
+/// Topics whose settings are asked for in one request.
+const TOPICS_PER_REQUEST: usize = 200;
+
 /// Before asking again for a producer id that is not there yet.
 const PRODUCER_ID_PAUSE: Duration = Duration::from_millis(100);
 
@@ -54,46 +57,37 @@ pub(super) async fn examine(
     ]
 }
 
+/// The mirror works without these rights: it then assumes Kafka's defaults. So what is refused here is a warning.
 async fn settings(scope: &Scope, cluster: &Cluster, existing: &[Arc<str>], step: Duration) -> Check {
-    if existing.is_empty() {
-        return match within(step, admin::broker_setting(cluster, "min.insync.replicas")).await {
-            Ok(_) => scope.ok(
-                "settings",
-                "",
-                "brokers tell their settings; no target topic exists yet",
-            ),
-            Err(reason) => scope.warning(
-                "settings",
-                "",
-                format!("brokers do not tell their settings: {reason}"),
-            ),
-        };
+    let unreadable = |subject: &str, why: String, resource: &str, code| {
+        let check = scope.warning("settings", subject, format!("settings cannot be read: {why}"));
+        match advice::refused(code, "DescribeConfigs", resource) {
+            Some(advice) => check.advise(advice),
+            None => check,
+        }
+    };
+    let denied = Some(ErrorCode::CLUSTER_AUTHORIZATION_FAILED);
+    match within(step, admin::broker_setting(cluster, "min.insync.replicas")).await {
+        Ok(Some(_)) => {}
+        Ok(None) => return unreadable("", "brokers tell none".to_owned(), "the cluster", denied),
+        Err(reason) => return unreadable("", reason, "the cluster", None),
     }
-    match within(step, admin::describe_topics(cluster, existing)).await {
-        Ok((_, refused)) => match refused.iter().next() {
-            None => scope.ok(
-                "settings",
-                "",
-                format!(
-                    "{} on the target, settings readable",
-                    counted(existing.len(), "topic")
-                ),
-            ),
-            // The mirror works without: it then assumes Kafka's defaults.
-            Some((topic, code)) => {
-                let check = scope.warning(
-                    "settings",
-                    &**topic,
-                    format!("its settings cannot be read: {code}"),
-                );
-                match advice::refused(Some(*code), "DescribeConfigs", &format!("topic {topic}")) {
-                    Some(advice) => check.advise(advice),
-                    None => check,
+    for topics in existing.chunks(TOPICS_PER_REQUEST) {
+        match within(step, admin::describe_topics(cluster, topics)).await {
+            Ok((_, refused)) => {
+                if let Some((topic, code)) = refused.iter().next() {
+                    return unreadable(topic, code.to_string(), &format!("topic {topic}"), Some(*code));
                 }
             }
-        },
-        Err(reason) => scope.warning("settings", "", reason),
+            Err(reason) => return unreadable("", reason, "", None),
+        }
     }
+    let topics = counted(existing.len(), "target topic");
+    scope.ok(
+        "settings",
+        "",
+        format!("those of the brokers and of {topics} can be read"),
+    )
 }
 
 /// Asks for one missing topic without making it.

@@ -154,6 +154,13 @@ fn findings(
     if let TopicAction::Halt(refusal) = &plan.action {
         findings.push(finding::refusal(refusal));
     }
+    if known.target.is_some() && known.target_settings.is_empty() {
+        findings.push(finding::warning(
+            "target-settings-unknown",
+            "the target does not tell this topic's settings: whether it keeps what the source keeps is not known"
+                .to_owned(),
+        ));
+    }
     let unreadable = known
         .extents
         .iter()

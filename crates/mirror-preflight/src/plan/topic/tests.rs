@@ -250,3 +250,12 @@ fn what_was_not_looked_at_is_told() {
         [(Severity::Warning, "not-sampled")]
     );
 }
+
+/// Settings that may not be read are no settings that agree.
+#[test]
+fn a_target_topic_that_does_not_tell_its_settings() {
+    let mut case = Case::new(-1, Some((4, -1)));
+    case.target = Some((topic("orders", 4), Settings::new()));
+    let report = case.report(&flow(&[]));
+    assert_eq!(kinds(&report), [(Severity::Warning, "target-settings-unknown")]);
+}
