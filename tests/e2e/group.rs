@@ -227,27 +227,28 @@ fn a_second_each(times: u64) -> Rule {
 
 #[test]
 fn killed_alone_it_is_back_at_work_at_once_even_where_brokers_wait_for_more_members() {
-    lone_scenario("group-kill", || {
+    lone_scenario("group-alone", || {
         const KILLS: u64 = 3;
         // Kafka's default; the kit's brokers do not wait.
         let stock = ClusterOptions::default().with("group.initial.rebalance.delay.ms", "3000");
         let source = Cluster::start(jars::V3_9_2, &stock)?;
-        let world = World::between("group-kill", &source, &SharedClusters::of_this_process()?.target);
+        let world = World::between("group-alone", &source, &SharedClusters::of_this_process()?.target);
         let topic = make_topic(&world)?;
         let all = membership::partitions_of(&topic, PARTITIONS);
-        let mirroring = instance(&world)?;
+        let (admin, mirroring) = (world.source.admin(), instance(&world)?);
         let load = SteadyLoad::start(&world.source.bootstrap, &keyed_load(&topic))?;
         let mut mirror = Heliostat::start(&mirroring)?;
-        membership::settled(&world.source.admin(), &mirroring.group, &all, 2)?;
+        membership::settled(&admin, &mirroring.group, &all, 2)?;
         membership::wait_until_growing(&world.target, &all)?;
         let mut took = Vec::new();
         for _ in 0..KILLS {
+            membership::wait_until_stored(&admin, &mirroring.group, &all)?;
             mirror.kill()?;
             let (again, time) = time_to_work(&world, &mirroring, &all)?;
             mirror = again;
             took.push(time);
         }
-        let group = membership::settled(&world.source.admin(), &mirroring.group, &all, 2)?;
+        let group = membership::settled(&admin, &mirroring.group, &all, 2)?;
         ensure!(
             group.members.len() == 2,
             "its dead predecessors are gone: {group:?}"
@@ -281,7 +282,7 @@ fn one_of_two_is_killed_and_its_next_start_takes_its_partitions_back_before_any_
             orphans.len() == 4,
             "the first instance kept its members: {shared:?}"
         );
-        membership::wait_until_growing(&world.target, &all)?;
+        membership::wait_until_stored(&admin, &here.group, &all)?;
 
         victim.kill()?;
         // The other instance hears of the new members with its next heartbeat; three seconds apart by default.
@@ -315,7 +316,7 @@ fn one_of_two_is_frozen_for_longer_than_its_session_and_wakes_up_into_the_past()
         let sleepers = membership::settled(&admin, &here.group, &all, 2)?.member_ids();
         let other = Heliostat::start(&there)?;
         let shared = membership::settled(&admin, &here.group, &all, MEMBERS)?;
-        membership::wait_until_growing(&world.target, &all)?;
+        membership::wait_until_stored(&admin, &here.group, &all)?;
 
         sleeper.process.signal(Signal::Stop)?;
         let alone = membership::settled(&admin, &here.group, &all, 2)?;

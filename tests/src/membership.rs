@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use crate::admin::{Admin, Group, OffsetAt, PartitionKey};
+use crate::admin::{Admin, Committed, Group, OffsetAt, PartitionKey};
 use crate::scenario::Side;
 use crate::wait;
 
@@ -51,4 +51,21 @@ pub fn wait_until_growing(target: &Side, partitions: &BTreeSet<PartitionKey>) ->
         Ok(waiting.is_empty())
     })
     .with_context(|| format!("still waiting: {waiting:?}"))
+}
+
+/// Waits until the group's position of each of `partitions` has moved since this call: what is repeated after a kill from now on, is what came
+/// since.
+pub fn wait_until_stored(admin: &Admin, group: &str, partitions: &BTreeSet<PartitionKey>) -> Result<()> {
+    let before = admin.committed(group)?;
+    let mut waiting = partitions.clone();
+    wait::wait_until("the positions move", LIMIT, || {
+        let now = admin.committed(group)?;
+        waiting.retain(|partition| offset(&now, partition) <= offset(&before, partition));
+        Ok(waiting.is_empty())
+    })
+    .with_context(|| format!("still waiting: {waiting:?}"))
+}
+
+fn offset(positions: &BTreeMap<PartitionKey, Committed>, partition: &PartitionKey) -> Option<i64> {
+    positions.get(partition).map(|found| found.offset)
 }
