@@ -155,16 +155,20 @@ impl Anchor {
     /// The mismatch of row I says where the logs are known to differ; they may do so below that as well.
     pub fn judge(&self, side: Side, found: &FoundLog, facts: TopicFacts) -> AnchorVerdict {
         match side {
-            Side::Source => self.source.expected(),
-            Side::Target => self.target.expected(facts),
+            Side::Source => self.source.judge(found, facts),
+            Side::Target => self.target.judge(found, facts),
         }
-        .judge(found, facts)
     }
 }
 
 // === impl SourceAnchor ===
 
 impl SourceAnchor {
+    /// As [`Anchor::judge`], for the source.
+    pub fn judge(&self, found: &FoundLog, facts: TopicFacts) -> AnchorVerdict {
+        self.expected().judge(found, facts)
+    }
+
     fn expected(&self) -> Expected {
         Expected {
             base_offset: self.base_offset,
@@ -186,6 +190,11 @@ impl TargetAnchor {
         self.base_offset
             .saturating_add(i64::from(self.record_count))
             .saturating_sub(1)
+    }
+
+    /// As [`Anchor::judge`], for the target.
+    pub fn judge(&self, found: &FoundLog, facts: TopicFacts) -> AnchorVerdict {
+        self.expected(facts).judge(found, facts)
     }
 
     fn expected(&self, facts: TopicFacts) -> Expected {

@@ -19,6 +19,10 @@ pub enum Routed {
 pub struct Entry {
     /// Its number: 0, 1, 2, … per source partition and router.
     pub entry: u64,
+    /// Offset of its first record.
+    pub base_offset: i64,
+    /// Its checksum, found to be right.
+    pub crc: u32,
     /// Where the source goes on after it.
     pub next_offset: i64,
     /// Its partition leader epoch; -1 when unknown.

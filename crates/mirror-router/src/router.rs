@@ -404,6 +404,8 @@ impl PartitionRouter {
     fn begin_entry(&mut self, batch: &RecordBatch, records: u32, dropped: DropCounts) -> Entry {
         let entry = Entry {
             entry: self.next_entry,
+            base_offset: batch.header.base_offset,
+            crc: batch.header.crc,
             next_offset: batch.header.next_offset().max(self.position),
             leader_epoch: batch.header.partition_leader_epoch,
             bytes: batch.size(),

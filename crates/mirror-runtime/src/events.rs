@@ -11,7 +11,7 @@ use crate::shared::Halted;
 use kafka_client::ClientError;
 use kafka_wire::error_code::ErrorCode;
 use kafka_wire::ids::{NodeId, TopicPartition};
-use mirror_core::halt::{Halt, HaltReason};
+use mirror_core::halt::{Halt, HaltReason, Side};
 use mirror_core::offset_range::OffsetRange;
 use mirror_core::topic_plan::Finding;
 use tracing::{debug, error, info, warn};
@@ -133,6 +133,27 @@ pub(crate) fn topic_grown(topic: &str, partitions: i32) {
 
 pub(crate) fn partition_waits(tp: &TopicPartition) {
     warn!(topic = %tp.topic, partition = tp.partition, "cannot be fetched for some time, trying again");
+}
+
+pub(crate) fn anchors_not_checked(cluster: &str, example: &TopicPartition, partitions: usize) {
+    warn!(
+        cluster, partitions, %example,
+        "the last mirrored batches cannot be read back yet, trying again"
+    );
+}
+
+pub(crate) fn anchor_unreadable(tp: &TopicPartition, side: Side, reason: &str) {
+    warn!(
+        topic = %tp.topic, partition = tp.partition, %side,
+        "whether the log still holds the last mirrored batch cannot be found out, going on: {reason}"
+    );
+}
+
+pub(crate) fn target_holds(topic: &str, target_topic: &str, held: i64, why: &str) {
+    warn!(
+        %topic, %target_topic,
+        "the target topic already holds {held} offsets, and no position is stored for this topic: mirroring starts {why}"
+    );
 }
 
 pub(crate) fn commit_failed(reason: &RunError) {

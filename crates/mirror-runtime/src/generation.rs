@@ -4,6 +4,7 @@
 //! A generation is also a barrier: nothing of it lives on in the next. Whoever owns a partition then starts from the
 //! stored position.
 
+mod anchors;
 mod commands;
 mod discovery;
 mod drain;
@@ -18,6 +19,7 @@ use kafka_wire::ids::{NodeId, TopicId, TopicPartition};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
+use self::anchors::Waiting;
 use crate::committer::Committer;
 use crate::control::FlowCommand;
 use crate::events;
@@ -50,6 +52,8 @@ pub(crate) struct Generation {
     /// What is known of each topic that is mirrored.
     topics: BTreeMap<Arc<str>, KnownTopic>,
     partitions: BTreeMap<TopicPartition, Supervised>,
+    /// Partitions whose last mirrored batch is being looked for.
+    waiting: Waiting,
     fetchers: BTreeMap<NodeId, FetcherHandle>,
     troubles: (mpsc::Sender<Trouble>, mpsc::Receiver<Trouble>),
     to_producer: mpsc::Sender<TargetBatch>,
@@ -128,6 +132,7 @@ impl Generation {
             positions,
             topics: BTreeMap::new(),
             partitions: BTreeMap::new(),
+            waiting: Waiting::new(),
             fetchers: BTreeMap::new(),
             troubles: mpsc::channel(TROUBLES),
             to_producer,
@@ -146,6 +151,7 @@ impl Generation {
                     let trouble = trouble.expect("invariant: the flow holds a sender of its own");
                     self.look_into(trouble).await;
                 }
+                checked = self.waiting.checks.next() => self.handle_checked(checked),
                 Some(command) = commands.recv() => self.obey(command).await,
                 () = sleep_until(self.refresh_due) => {
                     self.refresh_due = Instant::now() + self.flow.config.topic_refresh;

@@ -12,6 +12,7 @@
 
 #![forbid(unsafe_code)]
 
+mod anchors;
 mod committer;
 mod connect;
 mod control;

@@ -9,8 +9,9 @@ use kafka_client::Cluster;
 use kafka_record::{Batch, Batches};
 use kafka_wire::ids::TopicPartition;
 use mirror_config::OnRefusedRecord;
+use mirror_core::anchor::SourceAnchor;
 use mirror_router::{
-    AbortedTransactions, PartitionRouter, RouteError, Routed, RoutedBatch, RouterConfig, Workbench,
+    AbortedTransactions, Entry, PartitionRouter, RouteError, Routed, RoutedBatch, RouterConfig, Workbench,
 };
 use tokio::sync::{mpsc, watch};
 use tokio::task::yield_now;
@@ -43,6 +44,8 @@ pub(crate) struct Routing {
     routed: Vec<Routed>,
     /// Credit for what the router keeps to merge.
     kept: Option<Credit>,
+    /// The entry of the batch that was routed last.
+    last_entry: Option<Entry>,
 }
 
 /// Where a routing task's results go, and what tells it to end.
@@ -86,6 +89,7 @@ impl Routing {
             outlets,
             routed: Vec::new(),
             kept: None,
+            last_entry: None,
         }
     }
 
@@ -266,11 +270,12 @@ impl Routing {
                     self.shared.counters.routed(&entry);
                     self.partition
                         .handle_routed(entry.entry, entry.next_offset, entry.leader_epoch);
+                    self.last_entry = Some(entry);
                 }
                 Routed::Batch(routed) => {
                     self.shared.counters.answered(routed.answer);
                     self.partition.handle_sent(&routed.entries);
-                    let target_batch = target_batch(&self.shared, &self.partition, routed);
+                    let target_batch = target_batch(&self.shared, &self.partition, self.last_entry, routed);
                     if self.outlets.producer.send(target_batch).await.is_err() {
                         outcome = Err(Unrouted::ProducerGone);
                         break;
@@ -302,7 +307,15 @@ impl Routing {
 }
 
 /// A routed batch with what it stands for, charged to its partition.
-fn target_batch(shared: &FlowShared, partition: &Arc<SourcePartition>, routed: RoutedBatch) -> TargetBatch {
+fn target_batch(
+    shared: &FlowShared,
+    partition: &Arc<SourcePartition>,
+    last_entry: Option<Entry>,
+    routed: RoutedBatch,
+) -> TargetBatch {
+    let anchor = last_entry
+        .filter(|last| last.entry == *routed.entries.end())
+        .map(anchor_of);
     let bytes = u64::try_from(routed.batch.size() + BATCH_OVERHEAD_BYTES).unwrap_or(u64::MAX);
     TargetBatch {
         target: TopicPartition {
@@ -315,8 +328,17 @@ fn target_batch(shared: &FlowShared, partition: &Arc<SourcePartition>, routed: R
             entries: routed.entries,
             first_offset: routed.first_source_offset,
             last_offset: routed.last_source_offset,
+            anchor,
             credit: Arc::new(shared.memory.charge(partition.key, bytes)),
         },
+    }
+}
+
+fn anchor_of(entry: Entry) -> SourceAnchor {
+    SourceAnchor {
+        base_offset: entry.base_offset,
+        last_offset: entry.next_offset - 1,
+        crc: entry.crc,
     }
 }
 

@@ -11,6 +11,7 @@ use kafka_client::offsets::{ListedOffset, OffsetPoint, list_offsets};
 use kafka_client::{ClientError, Cluster};
 use kafka_wire::ids::{NodeId, TopicId, TopicPartition};
 use mirror_config::{IsolationLevel, StartPolicy};
+use mirror_core::anchor::Anchor;
 use mirror_core::halt::HaltReason;
 use mirror_core::position_metadata::PositionMetadata;
 use mirror_core::progress::Position;
@@ -41,6 +42,8 @@ pub(crate) struct Start {
     pub(crate) skips_offsets: i64,
     /// The position is not in the group yet.
     pub(crate) to_commit: bool,
+    /// The last mirrored batch, as it was stored with the position.
+    pub(crate) anchor: Option<Anchor>,
     pub(crate) halt: Option<HaltReason>,
 }
 
@@ -193,6 +196,7 @@ fn from_committed(committed: &CommittedOffset, topic_id: TopicId) -> Start {
         why: "at the stored position",
         skips_offsets: 0,
         to_commit: false,
+        anchor: metadata.and_then(|metadata| metadata.anchor),
         halt,
     }
 }
@@ -215,6 +219,7 @@ fn from_listed(listed: ListedOffset, topic_id: TopicId, point: OffsetPoint) -> O
         },
         skips_offsets: 0,
         to_commit: true,
+        anchor: None,
         halt: None,
     })
 }
@@ -238,17 +243,37 @@ pub(crate) async fn log_range(
 
 #[cfg(test)]
 mod tests {
+    use mirror_core::anchor::{SourceAnchor, TargetAnchor};
+
     use super::*;
-    use crate::committer::committed;
+    use crate::committer::to_store;
     use crate::partition::SourcePartition;
 
     const OLD: TopicId = TopicId([1; 16]);
     const NEW: TopicId = TopicId([2; 16]);
 
+    const ANCHOR: Anchor = Anchor {
+        source: SourceAnchor {
+            base_offset: 4990,
+            last_offset: 4999,
+            crc: 0x8bad_f00d,
+        },
+        target: TargetAnchor {
+            partition: 0,
+            base_offset: 4990,
+            record_count: 10,
+            crc: 0x0bad_cafe,
+            topic_id: OLD,
+        },
+    };
+
     fn commit_of(start: &Start) -> CommittedOffset {
         let tp = TopicPartition::new("t", 0);
-        let partition = SourcePartition::new(1, tp, "t".into(), start.topic_id, start.position);
-        committed(&partition, partition.acked())
+        let partition = SourcePartition::new(1, tp, "t".into(), start.topic_id, start.position, None);
+        if let Some(anchor) = start.anchor {
+            partition.set_anchor(anchor);
+        }
+        to_store(&partition, partition.acked()).committed
     }
 
     /// Found by reading: the first start after a re-creation halted, and committed the old offset under the new id; the
@@ -258,6 +283,7 @@ mod tests {
         let text = PositionMetadata {
             topic_id: OLD,
             leader_epoch: 3,
+            anchor: Some(ANCHOR),
         };
         let mut in_group = CommittedOffset {
             offset: 5000,
@@ -277,6 +303,11 @@ mod tests {
                 ),
                 "start {start}: {resolved:?}"
             );
+            assert_eq!(
+                resolved.anchor,
+                Some(ANCHOR),
+                "kept until a batch takes its place"
+            );
             in_group = commit_of(&resolved);
         }
     }
@@ -286,6 +317,7 @@ mod tests {
         let ours = PositionMetadata {
             topic_id: NEW,
             leader_epoch: 4,
+            anchor: None,
         };
         for (metadata, epoch) in [
             (ours.to_string(), 4),

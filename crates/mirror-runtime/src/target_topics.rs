@@ -19,7 +19,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::events;
-use crate::producer::Leaders;
+use crate::producer::{Leaders, TargetLeader};
 use crate::shared::FlowShared;
 
 /// The batch size a Kafka broker accepts by default (`message.max.bytes` before 3.0), used where neither topic's setting
@@ -287,7 +287,12 @@ impl TargetTopics {
                         topic: Arc::clone(name),
                         partition: partition.partition_index,
                     };
-                    leaders.insert(tp, partition.leader_id);
+                    let leader = TargetLeader {
+                        node: partition.leader_id,
+                        epoch: partition.leader_epoch,
+                        topic_id: topic.topic_id,
+                    };
+                    leaders.insert(tp, leader);
                 } else {
                     complete = false;
                 }

@@ -86,6 +86,11 @@ impl Drop for PanicWitness {
 // === impl Task ===
 
 impl<T: Send + 'static> Task<T> {
+    /// Has it ended already?
+    pub(crate) fn is_over(&self) -> bool {
+        self.handle.is_finished()
+    }
+
     /// Waits for the end of the task; an error is a panic inside it, or that its end was told before. Cancel safe.
     pub(crate) async fn ended(&mut self) -> Result<T, TaskPanicked> {
         if self.told {

@@ -221,6 +221,9 @@ impl Generation {
             let key = self.flow.next_key();
             let member = self.ownership.member_of(&tp);
             let shared = SourcePartition::new(key, tp, target_topic, start.topic_id, start.position, member);
+            if let Some(anchor) = start.anchor {
+                shared.set_anchor(anchor);
+            }
             ready.push((shared, partition, start));
         }
         let resolved: Vec<_> = ready
@@ -236,15 +239,22 @@ impl Generation {
             }
         }
         tell_skipped(&ready);
-        for (partition, starting, start) in ready {
+        let without_position: Vec<_> = ready
+            .iter()
+            .filter(|(_, _, start)| start.to_commit)
+            .map(|(partition, _, start)| (Arc::clone(partition), start.why))
+            .collect();
+        self.tell_held(&without_position).await;
+        let starting = ready.into_iter().map(|(partition, starting, start)| {
             let with = StartWith {
                 leader: (starting.leader, starting.leader_epoch),
                 why: start.why,
                 halt: start.halt,
                 skip: None,
             };
-            self.start_partition(partition, with);
-        }
+            (partition, with)
+        });
+        self.start_anchored(starting.collect());
         Ok(())
     }
 
@@ -272,7 +282,10 @@ impl Generation {
                     topic: Arc::clone(name),
                     partition: partition.partition_index,
                 };
-                if self.ownership.owns(&tp) && !self.partitions.contains_key(&tp) {
+                if self.ownership.owns(&tp)
+                    && !self.partitions.contains_key(&tp)
+                    && !self.waiting.contains(&tp)
+                {
                     let is_new = beside_known || self.flow.appeared_while_running(&tp);
                     starting.push(Starting {
                         tp,

@@ -3,9 +3,11 @@
 //! Batches come from the routing tasks, leave over one [`link`] per target broker, and their acks lower what their
 //! source partition waits for. All decisions are [`ProducerState`]'s; this file moves things in and out of it.
 
+mod anchors;
 mod dead_letters;
 mod link;
 mod refusal;
+mod tails;
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -19,11 +21,14 @@ use kafka_record::{CodecContexts, OutgoingBatch};
 use kafka_wire::api::produce::{ProducePartition, ProduceRequest, ProduceResponse, ProduceTopic};
 use kafka_wire::error_code::ErrorCode;
 use kafka_wire::ids::{NodeId, ProducerIdentity, TopicId, TopicPartition};
+use mirror_core::anchor::{SourceAnchor, TargetAnchor};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use self::dead_letters::DeadLetters;
 use self::link::{Link, LinkEvent, LinkRequest, REQUESTS_IN_FLIGHT_MAX};
+use self::tails::Tails;
+use crate::anchors::AnchorChecks;
 use crate::events;
 use crate::memory::Credit;
 use crate::ownership::Ownership;
@@ -53,11 +58,23 @@ pub(crate) struct BatchToken {
     pub(crate) entries: RangeInclusive<u64>,
     pub(crate) first_offset: i64,
     pub(crate) last_offset: i64,
+    /// The last source batch that went into it, where it is at hand.
+    pub(crate) anchor: Option<SourceAnchor>,
     pub(crate) credit: Arc<Credit>,
 }
 
 /// Who leads each target partition, as of the newest metadata.
-pub(crate) type Leaders = Arc<BTreeMap<TopicPartition, NodeId>>;
+pub(crate) type Leaders = Arc<BTreeMap<TopicPartition, TargetLeader>>;
+
+/// The leader of a target partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TargetLeader {
+    pub(crate) node: NodeId,
+    /// Its epoch; -1 where metadata does not tell (brokers before 2.1).
+    pub(crate) epoch: i32,
+    /// The topic's id; zero where there are none.
+    pub(crate) topic_id: TopicId,
+}
 
 /// The producer task.
 pub(crate) struct Producer {
@@ -78,6 +95,10 @@ pub(crate) struct Producer {
     stopped: BTreeMap<TopicPartition, String>,
     /// What each target partition's broker last said about an error, in its own words.
     words: BTreeMap<TopicPartition, String>,
+    tails: Tails,
+    checks: AnchorChecks,
+    /// Source partitions that stand still until it is known why their target partition was stopped.
+    suspended: BTreeMap<TopicPartition, Vec<Arc<SourcePartition>>>,
 }
 
 /// How the producer sends.
@@ -144,6 +165,9 @@ impl Producer {
             codecs: CodecContexts::new(),
             stopped: BTreeMap::new(),
             words: BTreeMap::new(),
+            tails: Tails::default(),
+            checks: AnchorChecks::new(),
+            suspended: BTreeMap::new(),
         }
     }
 
@@ -167,6 +191,7 @@ impl Producer {
                     let new = new.expect("invariant: the producer holds a sender of its own");
                     self.set_identity(new);
                 }
+                checked = self.checks.next() => self.handle_checked(checked),
                 written = self.dead_letters.next() => self.handle_dead_letter(written),
                 changed = self.leaders.changed() => match changed {
                     Ok(()) => self.apply_leaders(),
@@ -309,11 +334,23 @@ impl Producer {
     fn handle_event(&mut self, event: ProducerEvent<BatchToken>) {
         match event {
             ProducerEvent::Acked {
+                tp,
                 token,
+                base_offset,
                 record_count,
+                crc,
                 bytes,
-                ..
             } => {
+                if let Some(base_offset) = base_offset {
+                    let target = TargetAnchor {
+                        partition: tp.partition,
+                        base_offset,
+                        record_count,
+                        crc,
+                        topic_id: TopicId::ZERO, // filled in where it is known
+                    };
+                    self.note_anchor(tp, target, &token);
+                }
                 token.source.handle_acked(&token.entries);
                 self.shared.counters.acked(record_count, bytes);
                 self.shared.recovered();
@@ -380,7 +417,7 @@ impl Producer {
 
     fn apply_leaders(&mut self) {
         let leaders = Arc::clone(&self.leaders.borrow_and_update());
-        for (tp, &node) in leaders.iter() {
+        for (tp, &TargetLeader { node, .. }) in leaders.iter() {
             self.state.set_leader(tp, Some(node));
             self.nodes.entry(node).or_insert_with(|| {
                 let link = Link {
@@ -398,6 +435,7 @@ impl Producer {
                 }
             });
         }
+        self.check_tails();
     }
 }
 

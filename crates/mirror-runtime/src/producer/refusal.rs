@@ -148,15 +148,23 @@ impl Producer {
         }
         self.stopped.insert(tp.clone(), text.clone());
         events::target_partition_stopped(tp, &text);
+        if reason == StopReason::SequenceGap && self.suspend(tp, &sources) {
+            return;
+        }
         for source in sources {
             self.halt_source(&source, stopped(&source, tp, &text));
         }
     }
 
-    /// Halts a source partition and takes back what of it was not sent yet, in every target partition.
+    /// Halts a source partition, and nothing more of it is sent.
     pub(super) fn halt_source(&mut self, source: &Arc<SourcePartition>, reason: HaltReason) {
-        source.withdraw();
+        self.withdraw_source(source);
         self.shared.halt(source, reason);
+    }
+
+    /// Takes back what of a source partition was not sent yet, in every target partition.
+    pub(super) fn withdraw_source(&mut self, source: &Arc<SourcePartition>) {
+        source.withdraw();
         let targets: BTreeSet<TopicPartition> = self.leaders.borrow().keys().cloned().collect();
         for target in targets {
             drop(
@@ -190,6 +198,7 @@ impl BatchToken {
             entries: self.entries.clone(),
             first_offset: self.first_offset,
             last_offset: self.last_offset,
+            anchor: self.anchor,
             credit: Arc::clone(&self.credit),
         }
     }
