@@ -14,13 +14,12 @@ use kafka_client_core::fetch_session::{FetchLimits, FetchSession, FetchTarget, S
 use kafka_wire::api::fetch::{FetchRequest, FetchResponse};
 use kafka_wire::ids::{NodeId, TopicPartition};
 use kafka_wire::request::Request as _;
-use mirror_core::budget::Reservation;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::events;
 use crate::fetched::{Arrived, Chunk, Trouble, TroubleKind, judge};
-use crate::memory::Memory;
+use crate::memory::{FetchCredit, Memory};
 use crate::partition::{PartitionKey, SourcePartition};
 use crate::shared::FlowShared;
 
@@ -95,7 +94,7 @@ pub(crate) struct Held {
 /// A request on its way, and the credit set aside for its answer.
 struct Outstanding {
     in_flight: InFlight<FetchRequest>,
-    reservation: Reservation,
+    reservation: FetchCredit,
 }
 
 /// Why a connection is no longer used.
@@ -181,10 +180,7 @@ impl Fetcher {
                     let begun = outstanding.take().expect("invariant: only an outstanding request is answered");
                     let answer = match answer {
                         Ok(answer) => answer,
-                        Err(error) => {
-                            memory.commit_actual(begun.reservation, &[]);
-                            break Ended::Lost(error);
-                        }
+                        Err(error) => break Ended::Lost(error),
                     };
                     let taken = self.take(begun.reservation, begun.in_flight.version(), &answer);
                     let (arrived, troubles) = match taken {
@@ -210,9 +206,6 @@ impl Fetcher {
                 () = sleep_until(ready_at), if idle && braked => {}
             }
         };
-        if let Some(Outstanding { reservation, .. }) = outstanding {
-            memory.commit_actual(reservation, &[]);
-        }
         ended
     }
 
@@ -251,10 +244,7 @@ impl Fetcher {
                 in_flight,
                 reservation,
             })),
-            Err(error) => {
-                self.shared.memory.commit_actual(reservation, &[]);
-                Err(error)
-            }
+            Err(error) => Err(error),
         }
     }
 
@@ -270,7 +260,7 @@ impl Fetcher {
 
     /// Sets credit aside and tells the session which partitions to ask for: the ordinary credit for those that may
     /// hold more, else the lane for those that hold nothing. Also says whether some partition has to wait for credit.
-    fn reserve(&mut self) -> Option<(Reservation, bool)> {
+    fn reserve(&mut self) -> Option<(FetchCredit, bool)> {
         let memory = Arc::clone(&self.shared.memory);
         // Looked at before the reservation is made, which takes from what partitions are allowed.
         let wanting = self.ask_for(|key| memory.allowance(key) > 0);
@@ -316,11 +306,10 @@ impl Fetcher {
     /// Moves the cursors by what an answer holds and turns its reservation into credit.
     fn take(
         &mut self,
-        reservation: Reservation,
+        reservation: FetchCredit,
         version: i16,
         answer: &FetchResponse,
     ) -> Result<(Vec<Arrived>, Vec<Trouble>), ClientError> {
-        let memory = Arc::clone(&self.shared.memory);
         self.shared.counters.throttled_by_source(answer.throttle_time_ms);
         // KIP-219: the broker answers at once and mutes the channel; we keep silent for as long.
         let throttle = Duration::from_millis(u64::try_from(answer.throttle_time_ms).unwrap_or(0));
@@ -329,7 +318,6 @@ impl Fetcher {
             Ok(partitions) => partitions,
             Err(error) => {
                 tracing::debug!(node = %self.node, %error, "fetch session starts anew");
-                memory.commit_actual(reservation, &[]);
                 return match error {
                     // The whole request was refused: asking again at once would only be refused again.
                     SessionError::Refused(code) => Err(ClientError::Answered {
@@ -374,7 +362,7 @@ impl Fetcher {
                 )
             })
             .collect();
-        let credits = memory.commit_actual(reservation, &sizes);
+        let credits = reservation.commit_actual(&sizes);
         self.shared.spend(sizes.iter().map(|(_, bytes)| bytes).sum());
         let arrived = judged
             .into_iter()

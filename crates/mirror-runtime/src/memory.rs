@@ -14,6 +14,13 @@ pub(crate) struct Memory {
     returned: Notify,
 }
 
+/// Credit set aside for one fetch. Dropping it, also with the task that waits for the answer, gives all of it back.
+#[derive(Debug)]
+pub(crate) struct FetchCredit {
+    memory: Arc<Memory>,
+    reservation: Option<Reservation>,
+}
+
 /// Bytes of one partition that are in memory; given back when dropped.
 #[derive(Debug)]
 pub(crate) struct Credit {
@@ -47,12 +54,14 @@ impl Memory {
         self.lock().limits().share
     }
 
-    pub(crate) fn reserve(&self, wanted: u64, minimum: u64) -> Option<Reservation> {
-        self.lock().reserve(wanted, minimum)
+    pub(crate) fn reserve(self: &Arc<Self>, wanted: u64, minimum: u64) -> Option<FetchCredit> {
+        let reservation = self.lock().reserve(wanted, minimum);
+        reservation.map(|reservation| FetchCredit::new(self, reservation))
     }
 
-    pub(crate) fn reserve_lane(&self) -> Option<Reservation> {
-        self.lock().reserve_lane()
+    pub(crate) fn reserve_lane(self: &Arc<Self>) -> Option<FetchCredit> {
+        let reservation = self.lock().reserve_lane();
+        reservation.map(|reservation| FetchCredit::new(self, reservation))
     }
 
     /// Could a fetch use the lane now?
@@ -64,24 +73,6 @@ impl Memory {
             budget.commit_actual(reservation, []);
         }
         free
-    }
-
-    /// A fetch is over: its reservation becomes one credit per partition that got bytes, in the same order.
-    pub(crate) fn commit_actual(
-        self: &Arc<Self>,
-        reservation: Reservation,
-        arrived: &[(PartitionKey, u64)],
-    ) -> Vec<Credit> {
-        self.lock().commit_actual(reservation, arrived.iter().copied());
-        self.returned.notify_waiters();
-        arrived
-            .iter()
-            .map(|&(partition, bytes)| Credit {
-                memory: Arc::clone(self),
-                partition,
-                bytes,
-            })
-            .collect()
     }
 
     /// Charges bytes that were made here: a batch on its way to the target.
@@ -118,6 +109,50 @@ impl Memory {
     }
 }
 
+// === impl FetchCredit ===
+
+impl FetchCredit {
+    fn new(memory: &Arc<Memory>, reservation: Reservation) -> Self {
+        Self {
+            memory: Arc::clone(memory),
+            reservation: Some(reservation),
+        }
+    }
+
+    /// The most that the fetch may ask for.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.reservation.as_ref().map_or(0, Reservation::bytes)
+    }
+
+    /// The fetch is over: the reservation becomes one credit per partition that got bytes, in the same order.
+    pub(crate) fn commit_actual(mut self, arrived: &[(PartitionKey, u64)]) -> Vec<Credit> {
+        self.settle(arrived);
+        arrived
+            .iter()
+            .map(|&(partition, bytes)| Credit {
+                memory: Arc::clone(&self.memory),
+                partition,
+                bytes,
+            })
+            .collect()
+    }
+
+    fn settle(&mut self, arrived: &[(PartitionKey, u64)]) {
+        if let Some(reservation) = self.reservation.take() {
+            self.memory
+                .lock()
+                .commit_actual(reservation, arrived.iter().copied());
+            self.memory.returned.notify_waiters();
+        }
+    }
+}
+
+impl Drop for FetchCredit {
+    fn drop(&mut self) {
+        self.settle(&[]);
+    }
+}
+
 // === impl Credit ===
 
 impl Credit {
@@ -149,7 +184,7 @@ mod tests {
     fn credit_comes_back_when_it_is_dropped() {
         let memory = memory();
         let reservation = memory.reserve(400, 1).unwrap();
-        let credits = memory.commit_actual(reservation, &[(1, 100), (2, 50)]);
+        let credits = reservation.commit_actual(&[(1, 100), (2, 50)]);
         assert_eq!(
             (memory.used(), memory.held_by(1), memory.held_by(2)),
             (150, 100, 50)
@@ -176,6 +211,29 @@ mod tests {
         assert!(memory.lane_is_free() && memory.lane_is_free());
         let lane = memory.reserve_lane().unwrap();
         assert!(!memory.lane_is_free());
-        memory.commit_actual(lane, &[]);
+        drop(lane);
+        assert!(memory.lane_is_free());
+    }
+
+    /// Found by reading: each rebalance ended the fetchers with a long poll under way, and what they had set aside was
+    /// gone for the whole process, until nobody fetched any more.
+    #[tokio::test]
+    async fn a_fetch_that_is_given_up_gives_its_credit_back() {
+        let memory = memory();
+        let (credit, lane) = (memory.reserve(400, 1).unwrap(), memory.reserve_lane().unwrap());
+        let waiting = async move {
+            let _held = (credit, lane);
+            std::future::pending::<()>().await;
+        };
+        let mut waiting = Box::pin(waiting);
+        assert!(
+            tokio::time::timeout(std::time::Duration::from_millis(1), &mut waiting)
+                .await
+                .is_err()
+        );
+        assert_eq!(memory.used(), 500);
+        drop(waiting);
+        assert_eq!(memory.used(), 0);
+        assert!(memory.lane_is_free());
     }
 }

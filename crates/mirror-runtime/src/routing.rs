@@ -101,6 +101,9 @@ impl Routing {
     /// Runs until the flow drains, the partition halts, or its bytes cannot be routed.
     pub(crate) async fn run(mut self) {
         let ended = self.route_all().await;
+        if matches!(ended, Unrouted::ProducerGone) {
+            return;
+        }
         // Entries may lie partly in a merge buffer and partly on the target: only a flush lets their position move.
         let flushed = match self.flush() {
             Ok(()) => self.emit().await,
@@ -263,7 +266,6 @@ impl Routing {
 
     /// Registers what the router gave and passes it on, in its order.
     async fn emit(&mut self) -> Result<(), Unrouted> {
-        let mut outcome = Ok(());
         for routed in self.routed.drain(..) {
             match routed {
                 Routed::Entry(entry) => {
@@ -277,8 +279,8 @@ impl Routing {
                     self.partition.handle_sent(&routed.entries);
                     let target_batch = target_batch(&self.shared, &self.partition, self.last_entry, routed);
                     if self.outlets.producer.send(target_batch).await.is_err() {
-                        outcome = Err(Unrouted::ProducerGone);
-                        break;
+                        // What was not sent must hold its entries open: nothing is settled any more.
+                        return Err(Unrouted::ProducerGone);
                     }
                 }
             }
@@ -288,7 +290,7 @@ impl Routing {
         if self.kept.as_ref().map_or(0, Credit::bytes) != kept {
             self.kept = (kept > 0).then(|| self.shared.memory.charge(self.partition.key, kept));
         }
-        outcome
+        Ok(())
     }
 
     /// The bytes cannot be routed: the flow decides whether to fetch them again or to halt.
