@@ -18,6 +18,7 @@ use mirror_core::anchor::{AnchorVerdict, FoundLog, SourceAnchor, TargetAnchor, T
 use mirror_core::halt::Side;
 use tokio::sync::mpsc;
 
+use crate::events;
 use crate::shared::FlowShared;
 use crate::tasks::Task;
 
@@ -63,6 +64,8 @@ pub(crate) enum CheckOutcome {
 pub(crate) struct AnchorChecks {
     outcomes: (mpsc::Sender<Checked>, mpsc::Receiver<Checked>),
     tasks: Vec<Task<()>>,
+    /// Sides of which it was told that they cannot be read.
+    told: Vec<Side>,
 }
 
 // === impl AnchorChecks ===
@@ -72,6 +75,7 @@ impl AnchorChecks {
         Self {
             outcomes: mpsc::channel(OUTCOMES),
             tasks: Vec::new(),
+            told: Vec::new(),
         }
     }
 
@@ -101,6 +105,16 @@ impl AnchorChecks {
     pub(crate) async fn next(&mut self) -> Checked {
         let outcome = self.outcomes.1.recv().await;
         outcome.expect("invariant: this end holds a sender of its own")
+    }
+
+    /// A right that is missing is missing for many partitions: the first one is told, and stands for all.
+    pub(crate) fn tell_unreadable(&mut self, tp: &TopicPartition, side: Side, reason: &str) {
+        if self.told.contains(&side) {
+            tracing::debug!(%tp, %side, reason, "anchor unreadable");
+        } else {
+            self.told.push(side);
+            events::anchor_unreadable(tp, side, reason);
+        }
     }
 
     /// An outcome that is there already.

@@ -144,8 +144,8 @@ pub(crate) fn anchors_not_checked(cluster: &str, example: &TopicPartition, parti
 
 pub(crate) fn anchor_unreadable(tp: &TopicPartition, side: Side, reason: &str) {
     warn!(
-        topic = %tp.topic, partition = tp.partition, %side,
-        "whether the log still holds the last mirrored batch cannot be found out, going on: {reason}"
+        example = %tp, %side,
+        "whether logs still hold the last mirrored batches cannot be found out, going on without: {reason}"
     );
 }
 

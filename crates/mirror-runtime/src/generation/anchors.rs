@@ -60,7 +60,7 @@ impl Waiting {
                 tracing::debug!(tp = %check.about, %side, ?verdict, "read back");
                 waiting.with.halt = verdict.halt_reason(side);
             }
-            CheckOutcome::Unreadable(reason) => events::anchor_unreadable(&check.tp, side, &reason),
+            CheckOutcome::Unreadable(reason) => self.checks.tell_unreadable(&check.tp, side, &reason),
             CheckOutcome::GivenUp => {}
         }
         if waiting.open > 0 && waiting.with.halt.is_none() {

@@ -11,7 +11,6 @@ use mirror_core::halt::{HaltReason, Side};
 use super::tails::Noted;
 use super::{BatchToken, Producer, refusal};
 use crate::anchors::{AnchorCheck, AnchorHalf, CheckOutcome, Checked};
-use crate::events;
 use crate::partition::SourcePartition;
 
 /// How long the reason of a stopped partition is looked for before it halts with what is known.
@@ -63,7 +62,7 @@ impl Producer {
                     return;
                 }
             }
-            CheckOutcome::Unreadable(reason) => events::anchor_unreadable(&tp, Side::Target, &reason),
+            CheckOutcome::Unreadable(reason) => self.checks.tell_unreadable(&tp, Side::Target, &reason),
             CheckOutcome::GivenUp => {}
         }
         self.tails.confirmed(&tp);
@@ -73,7 +72,11 @@ impl Producer {
             let reason = refusal::stopped(&source, &tp, text);
             self.halt_source(&source, reason);
         }
-        self.check_tails();
+        // It may have moved again meanwhile.
+        let leader = self.leaders.borrow().get(&tp).copied();
+        if let Some(anchor) = leader.and_then(|leader| self.tails.led_anew_at(&tp, leader)) {
+            self.read_back(vec![(tp, anchor)], None);
+        }
     }
 
     /// The target has lost what these source partitions wrote.

@@ -79,20 +79,22 @@ impl Tails {
         &mut self,
         leaders: &BTreeMap<TopicPartition, TargetLeader>,
     ) -> Vec<(TopicPartition, TargetAnchor)> {
-        let mut to_check = Vec::new();
-        for (tp, tail) in &mut self.0 {
-            let Some(now) = leaders.get(tp) else { continue };
-            if tail.is_checked_now {
-                continue; // looked at again when its check is over
-            }
-            let is_new = tail.leader.is_none_or(|known| is_new(known, *now));
-            tail.leader = Some(*now);
-            if is_new {
-                tail.is_checked_now = true;
-                to_check.push((tp.clone(), tail.anchor));
-            }
+        leaders
+            .iter()
+            .filter_map(|(tp, now)| Some((tp.clone(), self.led_anew_at(tp, *now)?)))
+            .collect()
+    }
+
+    /// As [`Self::led_anew`], for one partition.
+    pub(super) fn led_anew_at(&mut self, tp: &TopicPartition, now: TargetLeader) -> Option<TargetAnchor> {
+        let tail = self.0.get_mut(tp)?;
+        if tail.is_checked_now {
+            return None; // looked at again when its check is over
         }
-        to_check
+        let is_new = tail.leader.is_none_or(|known| is_new(known, now));
+        tail.leader = Some(now);
+        tail.is_checked_now = is_new;
+        is_new.then_some(tail.anchor)
     }
 
     /// The batch to be read back because of something else; `None` while that is done already, or nothing is known.
