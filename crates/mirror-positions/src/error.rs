@@ -9,6 +9,8 @@ use kafka_wire::error_code::ErrorCode;
 use kafka_wire::ids::TopicPartition;
 use mirror_core::position_record::PositionRecordError;
 
+use crate::leader::code_may_pass;
+
 /// A failed operation on a topic of positions. What may pass has been tried again for as long as
 /// [`request_timeout`](crate::PositionTopicSettings::request_timeout) says before it is told here.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -186,6 +188,30 @@ impl PositionTopicError {
         Self::Client {
             topic: Arc::clone(topic),
             source,
+        }
+    }
+}
+
+impl PositionTopicError {
+    /// May the same operation succeed after a while, without anybody mending anything?
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Client { source, .. } => source.code().map_or_else(|| may_pass(source), code_may_pass),
+            Self::Answered { code, .. } => code_may_pass(*code),
+            Self::Unanswered { .. }
+            | Self::NoLeader { .. }
+            | Self::Stuck { .. }
+            | Self::NotClaimed { .. } => true,
+            Self::Missing { .. }
+            | Self::Recreated { .. }
+            | Self::NotCompacted { .. }
+            | Self::SettingsUnreadable { .. }
+            | Self::TooFewBrokers { .. }
+            | Self::Corrupt { .. }
+            | Self::Unfit { .. }
+            | Self::Unwritable { .. }
+            | Self::LegacyFormat { .. }
+            | Self::Foreign { .. } => false,
         }
     }
 }

@@ -177,7 +177,7 @@ pub(crate) fn admin_failed(topic: &Arc<str>, api: ApiKey, code: ErrorCode) -> Fa
     }
 }
 
-fn code_may_pass(code: ErrorCode) -> bool {
+pub(crate) fn code_may_pass(code: ErrorCode) -> bool {
     match classify_admin(code) {
         AdminDisposition::RefreshMetadata | AdminDisposition::Retry => true,
         AdminDisposition::Ok

@@ -157,7 +157,7 @@ pub(crate) fn target_holds(topic: &str, target_topic: &str, held: i64, why: &str
 }
 
 pub(crate) fn commit_failed(reason: &RunError) {
-    warn!("positions not committed, trying again: {reason}");
+    warn!("positions not committed, trying again: {}", causes(reason));
 }
 
 pub(crate) fn commit_refused(tp: &TopicPartition, code: ErrorCode) {
@@ -183,8 +183,38 @@ pub(crate) fn commit_group_failed(group: &str, reason: &ClientError) {
     );
 }
 
-pub(crate) fn positions_unavailable(reason: &ClientError) {
-    warn!("the stored positions cannot be read, trying again: {reason}");
+/// Told at once, then ever more rarely.
+pub(crate) fn positions_unavailable(attempts: u32, reason: &RunError) {
+    if attempts == 0 || attempts.is_power_of_two() {
+        warn!(
+            attempts,
+            "the stored positions cannot be read, trying again: {}",
+            causes(reason)
+        );
+    }
+}
+
+/// Told at once, then ever more rarely.
+pub(crate) fn refresh_failed(failures: u32, reason: &RunError) {
+    if failures == 0 || failures.is_power_of_two() {
+        warn!(
+            failures,
+            "new topics, partitions and leaders are not known, trying again: {}",
+            causes(reason)
+        );
+    }
+}
+
+/// An error with everything behind it, in one line.
+fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
 }
 
 pub(crate) fn loss_accepted(tp: &TopicPartition, lost: Option<OffsetRange>, reason: &HaltReason) {

@@ -156,13 +156,6 @@ impl FlowContext {
         self.topics().now.keys().cloned().collect()
     }
 
-    fn source_backoff(&self) -> BackoffConfig {
-        settings::backoff(
-            self.config.source.reconnect_backoff,
-            self.config.source.reconnect_backoff_max,
-        )
-    }
-
     /// Was the partition made after this process started?
     pub(crate) fn appeared_while_running(&self, tp: &TopicPartition) -> bool {
         let topics = self.topics();
@@ -223,7 +216,14 @@ impl Flow {
         if let (Some(id), true) = (source.cluster_id(), source.cluster_id() == target.cluster_id()) {
             return Err(RunError::SameCluster { cluster_id: id });
         }
-        let store = join::position_store(&config, &source, &target, &state).await?;
+        let mut backoff = Backoff::new(source_backoff(&config), 0);
+        let store = loop {
+            match join::position_store(&config, &source, &target, &state).await {
+                Err(error) if error.may_pass() => events::positions_unavailable(backoff.attempts(), &error),
+                opened => break opened?,
+            }
+            sleep(backoff.next_delay()).await;
+        };
         let target_topics = TargetTopics::new(Arc::clone(&target));
         let watching = Arc::clone(&target_topics).watch(
             Arc::clone(&shared),
@@ -243,7 +243,13 @@ impl Flow {
             topics_changed: Notify::new(),
         });
         context.learn_topics(&first_look(&context).await);
-        join::check_reverse_flow(&context).await?;
+        loop {
+            match join::check_reverse_flow(&context).await {
+                Err(error) if error.may_pass() => events::positions_unavailable(backoff.attempts(), &error),
+                checked => break checked?,
+            }
+            sleep(backoff.next_delay()).await;
+        }
         let topics = context.topics_changed().await;
         let state = Arc::new(state);
         let membership = join::join(&context, &state, topics).await;
@@ -375,13 +381,20 @@ impl Flow {
     }
 }
 
+fn source_backoff(config: &FlowConfig) -> BackoffConfig {
+    settings::backoff(
+        config.source.reconnect_backoff,
+        config.source.reconnect_backoff_max,
+    )
+}
+
 /// Starts a generation, however long the place of the positions takes to answer: the group ends the wait if it has to.
 async fn start_generation(context: &Arc<FlowContext>, ownership: Ownership) -> Result<Generation, RunError> {
     let ownership = Arc::new(ownership);
-    let mut backoff = Backoff::new(context.source_backoff(), 0);
+    let mut backoff = Backoff::new(source_backoff(&context.config), 0);
     loop {
         match Generation::start(Arc::clone(context), Arc::clone(&ownership)).await {
-            Err(RunError::Client(error)) => events::positions_unavailable(&error),
+            Err(error) if error.may_pass() => events::positions_unavailable(backoff.attempts(), &error),
             started => return started,
         }
         sleep(backoff.next_delay()).await;
@@ -390,7 +403,7 @@ async fn start_generation(context: &Arc<FlowContext>, ownership: Ownership) -> R
 
 /// The source's topics at the start, however long it takes to answer.
 async fn first_look(context: &FlowContext) -> MetadataResponse {
-    let mut backoff = Backoff::new(context.source_backoff(), 0);
+    let mut backoff = Backoff::new(source_backoff(&context.config), 0);
     loop {
         match context.source.metadata(None).await {
             Ok(metadata) => return metadata,

@@ -61,6 +61,8 @@ pub(crate) struct Generation {
     stop_committing: watch::Sender<bool>,
     /// When the source's metadata is asked for next.
     refresh_due: Instant,
+    /// Looks at the source that failed, one after the other.
+    refresh_failures: u32,
     producer: Task<()>,
     committer: Task<Result<(), RunError>>,
 }
@@ -139,6 +141,7 @@ impl Generation {
             draining: watch::Sender::new(false),
             stop_committing,
             refresh_due: Instant::now(),
+            refresh_failures: 0,
             flow,
         })
     }
@@ -156,10 +159,13 @@ impl Generation {
                 () = sleep_until(self.refresh_due) => {
                     self.refresh_due = Instant::now() + self.flow.config.topic_refresh;
                     match self.refresh().await {
-                        Ok(()) => {}
-                        Err(RunError::Client(error)) => {
-                            events::metadata_unavailable(self.flow.source.alias(), &error);
-                            self.refresh_soon();
+                        Ok(()) => self.refresh_failures = 0,
+                        Err(error) if error.may_pass() => {
+                            events::refresh_failed(self.refresh_failures, &error);
+                            // Twice the pause each time, up to the ordinary period.
+                            let pause = REFRESH_PAUSE.saturating_mul(1 << self.refresh_failures.min(16));
+                            self.refresh_failures = self.refresh_failures.saturating_add(1);
+                            self.refresh_due = self.refresh_due.min(Instant::now() + pause);
                         }
                         Err(error) => return error,
                     }

@@ -20,7 +20,7 @@ pub enum RunError {
     #[error("{0}")]
     State(StateFolderError),
     /// The topic that holds the positions cannot be used.
-    #[error("{0}")]
+    #[error(transparent)]
     Positions(PositionTopicError),
     /// Somebody mirrors the same topics the other way.
     #[error(
@@ -58,6 +58,20 @@ pub enum RunError {
 // === impl RunError ===
 
 impl RunError {
+    /// May the same step succeed after a while, without anybody mending anything? Then it is tried again, and told.
+    pub(crate) fn may_pass(&self) -> bool {
+        match self {
+            Self::Client(_) => true,
+            Self::Positions(error) => error.may_pass(),
+            Self::Membership(_)
+            | Self::State(_)
+            | Self::ReverseFlow { .. }
+            | Self::SameCluster { .. }
+            | Self::NoPosition { .. }
+            | Self::Panicked(_) => false,
+        }
+    }
+
     /// The process' exit code. MirrorMaker gives 1 when its clients cannot be made, 255 when a thread dies.
     pub fn exit_code(&self) -> i32 {
         match self {
