@@ -15,7 +15,15 @@ pub(crate) fn of_brokers() -> Result<PathBuf> {
     const FILE: &str = "brokers.p12";
     let folder = cache::entry("key-store-1", |folder| {
         let run = Command::new("keytool")
-            .args(["-genkeypair", "-alias", "broker", "-keyalg", "EC", "-validity", "36500"])
+            .args([
+                "-genkeypair",
+                "-alias",
+                "broker",
+                "-keyalg",
+                "EC",
+                "-validity",
+                "36500",
+            ])
             .args(["-dname", "CN=localhost", "-ext", "SAN=ip:127.0.0.1,dns:localhost"])
             .args(["-storetype", "PKCS12", "-storepass", PASSWORD, "-keystore"])
             .arg(folder.join(FILE))
