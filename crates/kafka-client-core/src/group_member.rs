@@ -32,6 +32,9 @@ use kafka_wire::error_code::ErrorCode;
 use crate::backoff::{Backoff, BackoffConfig};
 use crate::retry::{MembershipDisposition, classify_membership};
 
+/// A revocation ends so much before the coordinator stops waiting; less if the rebalance time-out is short.
+const DEADLINE_MARGIN_MAX: Duration = Duration::from_secs(5);
+
 /// How patient a member and its coordinator are with each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MemberTiming {
@@ -43,6 +46,24 @@ pub struct MemberTiming {
     pub rebalance_timeout: Duration,
     /// Pauses after failures.
     pub backoff: BackoffConfig,
+}
+
+// === impl MemberTiming ===
+
+impl MemberTiming {
+    /// So long after the last sign that no rebalance had begun the coordinator certainly has not gone on without us: it
+    /// waits for the longest rebalance time-out of all members, of which ours is one. Less a margin of a tenth, at most
+    /// five seconds, for what still has to stop.
+    pub fn rebalance_patience(&self) -> Duration {
+        let margin = DEADLINE_MARGIN_MAX.min(self.rebalance_timeout / 10);
+        self.rebalance_timeout.saturating_sub(margin)
+    }
+
+    /// So long without an answered heartbeat ownership lasts at most. Not the session time-out alone: a member that is
+    /// alive for the coordinator is left behind all the same by a rebalance that ends before it came back.
+    pub fn silence_max(&self) -> Duration {
+        self.session_timeout.min(self.rebalance_patience())
+    }
 }
 
 /// What a member wants to send, without what is the same for all requests of the group.

@@ -18,7 +18,8 @@
 //! - (A) Between an [`JointEvent::Assigned`] and the release that follows no member joins: nobody else can be given these
 //!   partitions by our own doing before they are given up.
 //! - (B) [`JointMembers::owned_until`] is never later than the moment at which the coordinator may give any of the
-//!   partitions away.
+//!   partitions away: the end of a member's session, or the end of a rebalance, which may have begun right after the last
+//!   sign that none had, whether we heard of it or not.
 //! - (C) Ids come first: once a member asks for its id (KIP-394), those that have theirs wait, so that all stand in the
 //!   same rebalance. A coordinator that waits with the answer to the first one (before 2.2) is not waited for long.
 
@@ -38,8 +39,6 @@ use crate::retry::{MembershipDisposition, classify_membership};
 const IDS_WAIT_MAX: Duration = Duration::from_millis(500);
 /// While one member is joining, the stable ones ask so often whether they have to join again.
 const HASTY_PACE: Duration = Duration::from_millis(100);
-/// A revocation ends so much before the coordinator stops waiting; less if the rebalance time-out is short.
-const DEADLINE_MARGIN_MAX: Duration = Duration::from_secs(5);
 
 /// What is to be done outside of this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,7 +84,7 @@ pub enum JointEvent {
 pub enum LostCause {
     /// The coordinator has gone on without a member.
     Expelled(ErrorCode),
-    /// No heartbeat of some member was answered for the session time-out.
+    /// No heartbeat of some member was answered for [`MemberTiming::silence_max`].
     Silence,
     /// What was being revoked was not released in time.
     Overdue,
@@ -164,7 +163,7 @@ impl JointMembers {
     /// Until then everything assigned is certainly ours; `None` if nothing is.
     pub fn owned_until(&self) -> Option<Instant> {
         match self.phase {
-            Phase::Holding => self.session_until(),
+            Phase::Holding => self.certain_until(),
             Phase::Revoking { deadline } => Some(deadline.min(self.session_until()?)),
             Phase::Joining { .. } | Phase::Lost | Phase::Failed => None,
         }
@@ -347,10 +346,14 @@ impl JointMembers {
     }
 
     fn pace(&self) -> Duration {
+        // Three of them in the time that ownership lasts without an answer, also where somebody chose a rebalance
+        // time-out of about a heartbeat interval.
+        let third = (self.timing.rebalance_patience() / 3).max(HASTY_PACE);
+        let calm = self.timing.heartbeat_interval.min(third);
         if matches!(self.phase, Phase::Joining { .. }) {
-            HASTY_PACE.min(self.timing.heartbeat_interval)
+            HASTY_PACE.min(calm)
         } else {
-            self.timing.heartbeat_interval
+            calm
         }
     }
 
@@ -363,10 +366,24 @@ impl JointMembers {
         each.min().flatten()
     }
 
+    /// Until then no rebalance can have ended without us, even if one has begun that we know nothing of: it began after
+    /// the last request was sent whose answer says that none had. The latest of all members' counts, because there is one
+    /// group.
+    fn undisturbed_until(&self) -> Option<Instant> {
+        let each = self.seats.iter().filter_map(|seat| seat.member.undisturbed_at());
+        Some(each.max()? + self.timing.rebalance_patience())
+    }
+
+    /// Until then nothing can have been given away behind our back.
+    fn certain_until(&self) -> Option<Instant> {
+        Some(self.session_until()?.min(self.undisturbed_until()?))
+    }
+
     /// Ownership that ran out is lost.
     fn handle_time(&mut self, now: Instant) {
         if self.owned_until().is_some_and(|until| until <= now) {
-            let silent = self.session_until().is_none_or(|until| until <= now);
+            let unheard = self.session_until().is_none_or(|until| until <= now);
+            let silent = unheard || self.phase == Phase::Holding;
             self.lose(if silent {
                 LostCause::Silence
             } else {
@@ -426,7 +443,7 @@ impl JointMembers {
             return;
         };
         // A member that synced long after it asked (the leader took its time) shows by a heartbeat that it is alive.
-        let alive = self.session_until().is_some_and(|until| until > now);
+        let alive = self.certain_until().is_some_and(|until| until > now);
         if alive && stable.iter().all(|(generation, _)| *generation == generation_id) {
             let event = JointEvent::Assigned {
                 generation_id,
@@ -438,14 +455,10 @@ impl JointMembers {
         }
     }
 
-    /// Begins to give up. The rebalance began after the last heartbeat that did not know of it was sent; the coordinator
-    /// waits for the longest rebalance time-out of all members, of which ours is one.
+    /// Begins to give up, for as long as the coordinator certainly waits.
     fn revoke(&mut self, now: Instant) {
-        let undisturbed = self.seats.iter().filter_map(|seat| seat.member.undisturbed_at());
-        let began = undisturbed.max().unwrap_or(now);
-        let patience = self.timing.rebalance_timeout;
-        let margin = DEADLINE_MARGIN_MAX.min(patience / 10);
-        let deadline = began + patience.saturating_sub(margin);
+        let patience = self.timing.rebalance_patience();
+        let deadline = self.undisturbed_until().unwrap_or(now + patience);
         self.phase = Phase::Revoking { deadline };
         self.events.push_back(JointEvent::Revoking { deadline });
     }

@@ -36,11 +36,15 @@ struct Trial {
 
 impl Trial {
     fn new(ids: &[&str]) -> Self {
+        Self::with(timing(), ids)
+    }
+
+    fn with(timing: MemberTiming, ids: &[&str]) -> Self {
         let now = start();
         let ids: Vec<String> = ids.iter().map(|id| (*id).to_owned()).collect();
         let mut trial = Self {
             sent: vec![None; ids.len()],
-            machine: JointMembers::new(now, timing(), ids, 7),
+            machine: JointMembers::new(now, timing, ids, 7),
             now,
             leadership: None,
         };
@@ -124,7 +128,11 @@ impl Trial {
     }
 
     fn holding() -> Self {
-        let mut trial = Self::new(&["m0", "m1"]);
+        Self::holding_with(timing())
+    }
+
+    fn holding_with(timing: MemberTiming) -> Self {
+        let mut trial = Self::with(timing, &["m0", "m1"]);
         trial.settle_two(1);
         assert!(matches!(trial.events()[..], [JointEvent::Assigned { .. }]));
         trial
@@ -310,6 +318,34 @@ fn silence_for_the_session_timeout_is_loss_and_counts_from_the_sending() {
     assert_eq!(trial.machine.owned_until(), Some(trial.now + ms(1)));
     trial.pass(ms(1));
     assert_eq!(trial.events(), [JointEvent::Lost(LostCause::Silence)]);
+}
+
+/// Somebody joins while we stand still: the coordinator waits for the rebalance time-out only and then shares our
+/// partitions out, although our sessions last longer.
+#[test]
+fn a_rebalance_that_nobody_heard_of_ends_ownership_before_the_session_does() {
+    let short = MemberTiming {
+        rebalance_timeout: Duration::from_secs(4),
+        ..timing()
+    };
+    let mut trial = Trial::holding_with(short);
+    let began = trial.now;
+    assert_eq!(trial.machine.owned_until(), Some(began + ms(3600)));
+    trial.pass(ms(1200));
+    assert_eq!(
+        trial.requests(),
+        ["heartbeat", "heartbeat"],
+        "often enough for the shorter of the two"
+    );
+    trial.answer_heartbeat(1, ErrorCode::NONE);
+    assert_eq!(
+        trial.machine.owned_until(),
+        Some(began + ms(4800)),
+        "one member's word is good for the group"
+    );
+    trial.pass(ms(3600));
+    assert_eq!(trial.events(), [JointEvent::Lost(LostCause::Silence)]);
+    assert_eq!(trial.machine.owned_until(), None);
 }
 
 /// A process that was stopped reads its old answers first when it wakes up.
