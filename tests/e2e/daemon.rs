@@ -1,8 +1,10 @@
 //! `heliostat run`: one file, positions on the target, instances that share the work through a group of their own there.
 
-use std::time::Duration;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use integration::admin::NewTopic;
 use integration::daemon::DaemonFile;
 use integration::heliostat::Heliostat;
@@ -11,7 +13,7 @@ use integration::process::Signal;
 use integration::produce::{Load, Producer};
 use integration::scenario::{self, World, scenario};
 use integration::steady_load::SteadyLoad;
-use integration::{scratch, wait};
+use integration::{ports, scratch, wait};
 
 const LIMIT: Duration = Duration::from_mins(1);
 const PARTITIONS: i32 = 6;
@@ -171,6 +173,110 @@ fn a_reverse_flow_over_the_same_names_is_refused() {
         let told = reverse.lines_with(&["error:", &topic, "both clusters would fill"])?;
         ensure!(told.len() == 1, "{}", reverse.process.last_words());
         daemon.stop()?;
+        Ok(())
+    });
+}
+
+/// One GET, as a prober sends it: status and body.
+fn get(address: &str, path: &str) -> Result<(u16, String)> {
+    let mut stream = TcpStream::connect(address)?;
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
+    )?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok());
+    let body = answer.split("\r\n\r\n").nth(1).unwrap_or_default().to_owned();
+    Ok((status.context("no status line")?, body))
+}
+
+#[test]
+fn metrics_and_health_tell_how_it_goes() {
+    scenario("daemon-metrics", |world| {
+        let topic = world.topic("t");
+        let topics = [topic.clone()];
+        world
+            .source
+            .admin()
+            .create_topic(&NewTopic::new(&topic, PARTITIONS))?;
+        produce(world, &topic, 0, 5_000)?;
+        let port = ports::reserve()?;
+        let address = format!("127.0.0.1:{}", port.number);
+        let listen = format!("[admin]\nlisten = \"{address}\"");
+        let mut daemon = DaemonFile::new(world, &scratch::path("state")?)
+            .line(&listen)
+            .start()?;
+        daemon.wait_until_caught_up(&topics, LIMIT)?;
+        let healthy = get(&address, "/healthz")?;
+        ensure!(healthy.0 == 200, "{healthy:?}");
+        let ready = get(&address, "/readyz")?;
+        ensure!(ready.0 == 200, "{ready:?}");
+        let (status, metrics) = get(&address, "/metrics")?;
+        ensure!(status == 200);
+        let acked = metrics
+            .lines()
+            .find(|line| line.starts_with("heliostat_acked_records_total{"));
+        ensure!(
+            acked.is_some_and(|line| line.ends_with(" 5000")),
+            "{acked:?} in\n{metrics}"
+        );
+        let lag = metrics
+            .lines()
+            .filter(|line| line.starts_with("heliostat_partition_lag_offsets{"));
+        ensure!(
+            lag.clone().count() == 6 && lag.clone().all(|line| line.ends_with(" 0")),
+            "lag in\n{metrics}"
+        );
+        // The address is taken: that is said, and ends the start of the other, not the life of this one.
+        let mut second = DaemonFile::new(world, &scratch::path("state-of-second")?)
+            .line(&listen)
+            .start()?;
+        let ended = second.wait(LIMIT)?;
+        ensure!(
+            ended.code() == Some(1),
+            "{ended}\n{}",
+            second.process.last_words()
+        );
+        ensure!(
+            !second.lines_with(&["error:", &address])?.is_empty(),
+            "{}",
+            second.process.last_words()
+        );
+        ensure!(get(&address, "/healthz")?.0 == 200);
+        daemon.stop()?;
+        Ok(())
+    });
+}
+
+#[test]
+fn the_brake_holds_its_rate() {
+    scenario("daemon-brake", |world| {
+        let topic = world.topic("t");
+        let topics = [topic.clone()];
+        world
+            .source
+            .admin()
+            .create_topic(&NewTopic::new(&topic, PARTITIONS))?;
+        let load = Load {
+            value_bytes: 1_000,
+            ..Load::new(&topic, 8_000)
+        };
+        Producer::open(&world.source.bootstrap, &[])?.generate(&load)?;
+        let mut daemon = DaemonFile::new(world, &scratch::path("state")?)
+            .flow_line("bytes_per_second = \"1MiB\"")
+            .start()?;
+        daemon.wait_for_line(&["mirroring starts"], LIMIT)?;
+        let started = Instant::now();
+        daemon.wait_until_caught_up(&topics, LIMIT)?;
+        let took = started.elapsed();
+        daemon.stop()?;
+        // 8 MB and more at 1 MiB/s; the first answer of each broker is paid for afterwards.
+        ensure!(
+            (Duration::from_secs(4)..Duration::from_secs(20)).contains(&took),
+            "8 MB took {took:?}"
+        );
+        ensure!(world.compare(&Rule::preserve())?.records == 8_000);
         Ok(())
     });
 }

@@ -111,7 +111,8 @@ impl World {
             target: Side {
                 bootstrap: target.bootstrap(),
             },
-            prefix: format!("{FAMILY}{name}-"),
+            // No scenario's name has an underscore, so none is the beginning of another.
+            prefix: format!("{FAMILY}{name}_"),
         }
     }
 

@@ -2,13 +2,21 @@
 //!
 //! Scripts around MirrorMaker wait for its lines, so a drop-in says them at INFO, in its words and order: at the start
 //! `Starting mirror maker` and a line per stream; at a signal `Start clean shutdown.` (said where the signal is heard)
-//! and a line per stream; at the end `Kafka mirror maker shutdown successfully`.
+//! and a line per stream; then the steps of each stream, and at the end `Kafka mirror maker shutdown successfully`.
 //!
-//! Left out on purpose: the lines between (flushing, committing, closing), which tell of steps that streams do one by one
-//! in Java and all streams together here; the deprecation of the tool, which is MirrorMaker's own; and the warning that
-//! the default of `partition.assignment.strategy` will change, for here it will not.
+//! Left out on purpose: the deprecation of the tool, which is MirrorMaker's own; and the warning that the default of
+//! `partition.assignment.strategy` will change, for here it will not.
 
 use mirror_config::{Config, FlowConfig};
+
+/// What each of MirrorMaker's streams says on its way out, in its order. Here all streams do these steps together.
+const STEPS_OF_A_STREAM: [&str; 5] = [
+    "Flushing producer.",
+    "Committing consumer offsets.",
+    "Shutting down consumer connectors.",
+    "Mirror maker thread stopped",
+    "Mirror maker thread shutdown complete",
+];
 
 /// Who is speaking.
 #[derive(Debug, Clone)]
@@ -72,7 +80,15 @@ impl Voice {
     /// Everything acknowledged is committed.
     pub(crate) fn ended(&self) {
         match self {
-            Self::MirrorMaker { .. } => tracing::info!("Kafka mirror maker shutdown successfully"),
+            Self::MirrorMaker { streams } => {
+                for stream in 0..*streams {
+                    for step in STEPS_OF_A_STREAM {
+                        tracing::info!("[mirrormaker-thread-{stream}] {step}");
+                    }
+                }
+                tracing::info!("Closing producer.");
+                tracing::info!("Kafka mirror maker shutdown successfully");
+            }
             Self::Daemon { .. } => {
                 tracing::info!("ended; positions stand where the target's acknowledgements are");
             }

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use kafka_client::group::CommittedOffset;
 use kafka_wire::error_code::ErrorCode;
-use kafka_wire::ids::TopicPartition;
+use kafka_wire::ids::{TopicId, TopicPartition};
+use mirror_core::anchor::Anchor;
 use mirror_core::position_metadata::PositionMetadata;
 use mirror_core::progress::Position;
 use tokio::sync::watch;
@@ -106,18 +107,32 @@ impl Committer {
     }
 }
 
-/// A position in the form in which it is stored: topic id and leader epoch travel in the metadata.
+/// A position in the form in which it is stored: topic id, leader epoch and anchor travel in the metadata.
 pub(crate) fn to_store(partition: &SourcePartition, position: Position) -> PositionToStore {
+    stored(&partition.tp, partition.topic_id, position, partition.anchor())
+}
+
+/// The same for a position that was decided rather than reached: no batch proves it.
+pub(crate) fn resolved(tp: &TopicPartition, topic_id: TopicId, position: Position) -> PositionToStore {
+    stored(tp, topic_id, position, None)
+}
+
+fn stored(
+    tp: &TopicPartition,
+    topic_id: TopicId,
+    position: Position,
+    anchor: Option<Anchor>,
+) -> PositionToStore {
     PositionToStore {
-        tp: partition.tp.clone(),
-        topic_id: partition.topic_id,
+        tp: tp.clone(),
+        topic_id,
         committed: CommittedOffset {
             offset: position.offset,
             leader_epoch: position.leader_epoch,
             metadata: PositionMetadata {
-                topic_id: partition.topic_id,
+                topic_id,
                 leader_epoch: position.leader_epoch,
-                anchor: partition.anchor(),
+                anchor,
             }
             .to_string(),
         },

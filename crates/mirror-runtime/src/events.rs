@@ -183,6 +183,13 @@ pub(crate) fn commit_group_failed(group: &str, reason: &ClientError) {
     );
 }
 
+pub(crate) fn positions_of_another_target(source: &TopicPartition, former: &str, now: &str) {
+    warn!(
+        topic = %source.topic, partition = source.partition,
+        "this flow's stored positions are those of target topic {former}; for {now} it starts anew"
+    );
+}
+
 /// Told at once, then ever more rarely.
 pub(crate) fn positions_unavailable(attempts: u32, reason: &RunError) {
     if attempts == 0 || attempts.is_power_of_two() {
@@ -226,6 +233,10 @@ pub(crate) fn audit(tp: &TopicPartition, words: &str) {
     warn!(topic = %tp.topic, partition = tp.partition, "AUDIT, by an operator's command: {words}");
 }
 
+pub(crate) fn audit_failed(tp: &TopicPartition, why: &str) {
+    warn!(topic = %tp.topic, partition = tp.partition, "AUDIT, the command above was not carried out: {why}");
+}
+
 pub(crate) fn joining(group: &str, topics: usize) {
     info!(group, topics, "joining the group");
 }
@@ -234,6 +245,13 @@ pub(crate) fn taking_over(members: usize, group: &str) {
     info!(
         group,
         members, "taking over the members of a process that did not leave its group"
+    );
+}
+
+pub(crate) fn members_left_alone(members: usize, because: &str) {
+    info!(
+        members,
+        "the member ids in the state folder are not taken over, {because}; the group waits for their sessions to end"
     );
 }
 
@@ -247,6 +265,13 @@ pub(crate) fn dead_members_stay(members: usize, reason: &ClientError) {
 pub(crate) fn state_not_kept(reason: &io::Error) {
     warn!(
         "member ids are not kept in the state folder; after a kill the group waits for its sessions to end: {reason}"
+    );
+}
+
+pub(crate) fn not_left(reason: &ClientError) {
+    warn!(
+        "the group was not left: others wait for our members' sessions to end, unless this process is started again \
+         before: {reason}"
     );
 }
 
@@ -287,6 +312,10 @@ pub(crate) fn existing_skipped(partitions: usize, offsets: i64, examples: &str) 
 
 pub(crate) fn last_commit_failed() {
     warn!("the last positions were not committed: the next start repeats what came after the commit before");
+}
+
+pub(crate) fn flows_left_behind() {
+    warn!("ended before every flow had stored its positions and left its group: the next start may repeat batches");
 }
 
 pub(crate) fn not_drained(batches: usize) {

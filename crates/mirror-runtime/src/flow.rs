@@ -19,13 +19,13 @@ use kafka_wire::api::metadata::MetadataResponse;
 use kafka_wire::ids::TopicPartition;
 use mirror_config::{FlowConfig, LifeConfig, MemoryConfig};
 use mirror_core::status::{FlowState, MemberStatus, MembershipStatus};
-use tokio::sync::{Notify, mpsc};
-use tokio::time::{Instant, sleep};
+use tokio::sync::{Notify, mpsc, watch};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::connect;
 use crate::control::FlowCommand;
 use crate::events;
-use crate::generation::Generation;
+use crate::generation::{Generation, Supervised};
 use crate::join;
 use crate::ownership::Ownership;
 use crate::position_store::PositionStore;
@@ -51,6 +51,8 @@ pub(crate) struct FlowContext {
     keys: Arc<AtomicU32>,
     topics: Mutex<Topics>,
     topics_changed: Notify,
+    /// Records that an operator wants left out, until their partition has passed them.
+    skipped: Mutex<BTreeMap<TopicPartition, BTreeSet<i64>>>,
 }
 
 /// The topics of the flow, as the source showed them.
@@ -102,6 +104,28 @@ enum Interruption {
     Revoking(Instant),
     /// Others may have our partitions already.
     Lost(String),
+    /// The same partitions start anew.
+    BeginAnew,
+}
+
+/// What ended with a generation.
+enum Ended {
+    Flow(FlowEnd),
+    Assignment,
+    BeginAnew,
+}
+
+/// Tells when the process was asked to stop; may be asked again and again.
+pub(crate) struct Stop(pub(crate) watch::Receiver<bool>);
+
+// === impl Stop ===
+
+impl Stop {
+    /// Cancel safe.
+    async fn requested(&mut self) {
+        // The process ends with its sender.
+        drop(self.0.wait_for(|stop| *stop).await);
+    }
 }
 
 // === impl FlowContext ===
@@ -152,6 +176,22 @@ impl FlowContext {
         }
     }
 
+    /// The record is left out from the next start of its partition on.
+    pub(crate) fn skip_record(&self, tp: &TopicPartition, offset: i64) {
+        let mut skipped = self.skipped.lock().unwrap_or_else(PoisonError::into_inner);
+        skipped.entry(tp.clone()).or_default().insert(offset);
+    }
+
+    /// The records to leave out of a partition that starts at `position`; those before it are forgotten.
+    pub(crate) fn skipped_records(&self, tp: &TopicPartition, position: i64) -> BTreeSet<i64> {
+        let mut skipped = self.skipped.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(offsets) = skipped.get_mut(tp) else {
+            return BTreeSet::new();
+        };
+        *offsets = offsets.split_off(&position);
+        offsets.clone()
+    }
+
     pub(crate) fn topic_names(&self) -> Vec<Arc<str>> {
         self.topics().now.keys().cloned().collect()
     }
@@ -172,22 +212,26 @@ impl FlowContext {
 impl Flow {
     /// Runs a flow to its end. The positions that the target acknowledged are stored in every case in which the place
     /// they live in still answers.
-    pub(crate) async fn run(parts: FlowParts, shutdown: impl Future<Output = ()>) -> FlowEnd {
-        tokio::pin!(shutdown);
+    pub(crate) async fn run(parts: FlowParts, mut stop: Stop) -> FlowEnd {
         let shared = Arc::clone(&parts.shared);
         let started = tokio::select! {
             biased;
-            () = &mut shutdown => return FlowEnd::Shutdown,
+            () = stop.requested() => return FlowEnd::Shutdown,
             started = Self::start(parts) => started,
         };
         let end = match started {
             Ok(mut flow) => {
-                let end = flow.work(&mut shutdown).await;
+                let end = flow.work(&mut stop).await;
                 events::stopped(&shared.counters.totals(), &shared.halts());
-                flow.membership.leave().await;
-                // They have left: nobody needs to speak for them at the next start.
-                if let Err(error) = flow.state.remember(&[]) {
-                    events::state_not_kept(&error);
+                match flow.membership.leave().await {
+                    // They have left: nobody needs to speak for them at the next start.
+                    Ok(()) => {
+                        if let Err(error) = flow.state.forget() {
+                            events::state_not_kept(&error);
+                        }
+                    }
+                    // The next start takes their places.
+                    Err(error) => events::not_left(&error),
                 }
                 end
             }
@@ -241,6 +285,7 @@ impl Flow {
             keys,
             topics: Mutex::default(),
             topics_changed: Notify::new(),
+            skipped: Mutex::default(),
         });
         context.learn_topics(&first_look(&context).await);
         loop {
@@ -252,8 +297,8 @@ impl Flow {
         }
         let topics = context.topics_changed().await;
         let state = Arc::new(state);
-        let membership = join::join(&context, &state, topics).await;
-        let remembering = join::remember(Arc::clone(&state), membership.member_ids());
+        let (membership, group) = join::join(&context, &state, topics).await;
+        let remembering = join::remember(Arc::clone(&state), group, membership.member_ids());
         Ok(Self {
             _remembering: shared.tasks.start("member ids", remembering),
             _target_watch: shared.tasks.start("target metadata", watching),
@@ -265,13 +310,13 @@ impl Flow {
         })
     }
 
-    async fn work(&mut self, shutdown: &mut (impl Future<Output = ()> + Unpin)) -> FlowEnd {
+    async fn work(&mut self, stop: &mut Stop) -> FlowEnd {
         let shared = Arc::clone(&self.context.shared);
         loop {
             shared.set_state(FlowState::Joining);
             let event = tokio::select! {
                 biased;
-                () = &mut *shutdown => return FlowEnd::Shutdown,
+                () = stop.requested() => return FlowEnd::Shutdown,
                 panicked = shared.tasks.panicked() => return FlowEnd::Failed(RunError::Panicked(panicked)),
                 event = self.membership.next_event() => event,
                 Some(command) = self.commands.recv() => {
@@ -284,7 +329,7 @@ impl Flow {
                     self.tell_membership(&assignment);
                     let fence = join::fence_of(&assignment);
                     let ownership = Ownership::new(assignment, fence, self.membership.lease());
-                    if let Some(end) = self.work_through(ownership, shutdown).await {
+                    if let Some(end) = self.work_through(ownership, stop).await {
                         return end;
                     }
                 }
@@ -296,27 +341,39 @@ impl Flow {
         }
     }
 
-    /// One generation, from its assignment to its end. `Some` when the flow ends with it.
-    async fn work_through(
-        &mut self,
-        ownership: Ownership,
-        shutdown: &mut (impl Future<Output = ()> + Unpin),
-    ) -> Option<FlowEnd> {
+    /// Works on what the group assigned until that is over. `Some` when the flow ends with it.
+    async fn work_through(&mut self, ownership: Ownership, stop: &mut Stop) -> Option<FlowEnd> {
+        let context = Arc::clone(&self.context);
+        events::assigned(ownership.generation_id(), ownership.partitions().count());
+        let mut ownership = Arc::new(ownership);
+        loop {
+            let generation = tokio::select! {
+                biased;
+                () = stop.requested() => return Some(FlowEnd::Shutdown),
+                event = self.membership.next_event() => return match event {
+                    MembershipEvent::Failed(error) => Some(FlowEnd::Failed(RunError::Membership(error))),
+                    MembershipEvent::Assigned(_) | MembershipEvent::Revoking { .. } | MembershipEvent::Lost { .. } => None,
+                },
+                started = start_generation(&context, &ownership) => match started {
+                    Ok(generation) => generation,
+                    Err(error) => return Some(FlowEnd::Failed(error)),
+                },
+            };
+            match self.mirror(generation, stop).await {
+                Ended::Flow(end) => return Some(end),
+                Ended::Assignment => return None,
+                Ended::BeginAnew => {
+                    context.shared.remove_all_partitions();
+                    ownership = Arc::new(ownership.renewed());
+                }
+            }
+        }
+    }
+
+    /// One generation, from its start to the end of its drain.
+    async fn mirror(&mut self, mut generation: Generation, stop: &mut Stop) -> Ended {
         let context = Arc::clone(&self.context);
         let shared = &context.shared;
-        events::assigned(ownership.generation_id(), ownership.partitions().count());
-        let mut generation = tokio::select! {
-            biased;
-            () = &mut *shutdown => return Some(FlowEnd::Shutdown),
-            event = self.membership.next_event() => return match event {
-                MembershipEvent::Failed(error) => Some(FlowEnd::Failed(RunError::Membership(error))),
-                MembershipEvent::Assigned(_) | MembershipEvent::Revoking { .. } | MembershipEvent::Lost { .. } => None,
-            },
-            started = start_generation(&context, ownership) => match started {
-                Ok(generation) => generation,
-                Err(error) => return Some(FlowEnd::Failed(error)),
-            },
-        };
         shared.set_state(FlowState::Mirroring);
         let interruption = {
             let supervising = generation.supervise(&mut self.commands);
@@ -324,7 +381,7 @@ impl Flow {
             loop {
                 tokio::select! {
                     biased;
-                    () = &mut *shutdown => break Interruption::End(FlowEnd::Shutdown),
+                    () = stop.requested() => break Interruption::End(FlowEnd::Shutdown),
                     panicked = shared.tasks.panicked() => break Interruption::End(FlowEnd::Failed(RunError::Panicked(panicked))),
                     () = shared.aborted() => break Interruption::End(FlowEnd::AbortedOnSendFailure),
                     event = self.membership.next_event() => match event {
@@ -336,30 +393,44 @@ impl Flow {
                         }
                     },
                     topics = context.topics_changed() => self.membership.set_topics(topics),
-                    error = &mut supervising => break Interruption::End(FlowEnd::Failed(error)),
+                    ended = &mut supervising => break match ended {
+                        Supervised::Failed(error) => Interruption::End(FlowEnd::Failed(error)),
+                        Supervised::BeginAnew => Interruption::BeginAnew,
+                    },
                 }
             }
         };
+        let drain_timeout = self.life.drain_timeout;
         match interruption {
             Interruption::End(end) => {
                 shared.set_state(FlowState::Draining);
-                generation.drain(Instant::now() + self.life.drain_timeout).await;
-                Some(end)
+                generation.drain(sleep(drain_timeout)).await;
+                Ended::Flow(end)
+            }
+            Interruption::BeginAnew => {
+                generation.drain(sleep(drain_timeout)).await;
+                Ended::BeginAnew
             }
             Interruption::Revoking(deadline) => {
                 shared.set_state(FlowState::Revoking);
                 shared.counters.rebalanced();
                 events::revoking();
-                generation
-                    .drain(deadline.min(Instant::now() + REVOKE_DRAIN_MAX))
-                    .await;
-                None
+                let deadline = deadline.min(Instant::now() + REVOKE_DRAIN_MAX);
+                let time_out = async {
+                    tokio::select! {
+                        () = sleep_until(deadline) => {}
+                        // Whoever stops the process waits as long as for any other drain.
+                        () = async { stop.requested().await; sleep(drain_timeout).await; } => {}
+                    }
+                };
+                generation.drain(time_out).await;
+                Ended::Assignment
             }
             Interruption::Lost(reason) => {
                 shared.counters.rebalanced();
                 events::lost_partitions(&reason);
                 generation.abandon();
-                None
+                Ended::Assignment
             }
         }
     }
@@ -389,11 +460,13 @@ fn source_backoff(config: &FlowConfig) -> BackoffConfig {
 }
 
 /// Starts a generation, however long the place of the positions takes to answer: the group ends the wait if it has to.
-async fn start_generation(context: &Arc<FlowContext>, ownership: Ownership) -> Result<Generation, RunError> {
-    let ownership = Arc::new(ownership);
+async fn start_generation(
+    context: &Arc<FlowContext>,
+    ownership: &Arc<Ownership>,
+) -> Result<Generation, RunError> {
     let mut backoff = Backoff::new(source_backoff(&context.config), 0);
     loop {
-        match Generation::start(Arc::clone(context), Arc::clone(&ownership)).await {
+        match Generation::start(Arc::clone(context), Arc::clone(ownership)).await {
             Err(error) if error.may_pass() => events::positions_unavailable(backoff.attempts(), &error),
             started => return started,
         }

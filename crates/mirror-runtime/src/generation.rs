@@ -51,7 +51,7 @@ pub(crate) struct Generation {
     positions: StartPositions,
     /// What is known of each topic that is mirrored.
     topics: BTreeMap<Arc<str>, KnownTopic>,
-    partitions: BTreeMap<TopicPartition, Supervised>,
+    partitions: BTreeMap<TopicPartition, SupervisedPartition>,
     /// Partitions whose last mirrored batch is being looked for.
     waiting: Waiting,
     fetchers: BTreeMap<NodeId, FetcherHandle>,
@@ -77,7 +77,7 @@ struct KnownTopic {
 }
 
 /// A partition and its routing task.
-struct Supervised {
+struct SupervisedPartition {
     partition: Arc<SourcePartition>,
     chunks: mpsc::Sender<Chunk>,
     routing: Task<()>,
@@ -97,6 +97,13 @@ struct Supervised {
 struct FetcherHandle {
     commands: mpsc::Sender<FetcherCommand>,
     _task: Task<()>,
+}
+
+/// Why supervision ended.
+pub(crate) enum Supervised {
+    Failed(RunError),
+    /// The same partitions are to be started again, from their stored positions.
+    BeginAnew,
 }
 
 // === impl Generation ===
@@ -146,8 +153,16 @@ impl Generation {
         })
     }
 
-    /// Mirrors. Ends only by a failure. Cancel safe: what was looked into half is looked into again.
-    pub(crate) async fn supervise(&mut self, commands: &mut mpsc::Receiver<FlowCommand>) -> RunError {
+    /// Mirrors until a failure, or until an operator's command needs a new beginning. After it was cancelled the
+    /// generation can only be drained or abandoned.
+    pub(crate) async fn supervise(&mut self, commands: &mut mpsc::Receiver<FlowCommand>) -> Supervised {
+        match self.try_supervise(commands).await {
+            Ok(()) => Supervised::BeginAnew,
+            Err(error) => Supervised::Failed(error),
+        }
+    }
+
+    async fn try_supervise(&mut self, commands: &mut mpsc::Receiver<FlowCommand>) -> Result<(), RunError> {
         loop {
             tokio::select! {
                 trouble = self.troubles.1.recv() => {
@@ -155,7 +170,11 @@ impl Generation {
                     self.look_into(trouble).await;
                 }
                 checked = self.waiting.checks.next() => self.handle_checked(checked),
-                Some(command) = commands.recv() => self.obey(command).await,
+                Some(command) = commands.recv() => {
+                    if self.obey(command).await {
+                        return Ok(());
+                    }
+                }
                 () = sleep_until(self.refresh_due) => {
                     self.refresh_due = Instant::now() + self.flow.config.topic_refresh;
                     match self.refresh().await {
@@ -167,18 +186,18 @@ impl Generation {
                             self.refresh_failures = self.refresh_failures.saturating_add(1);
                             self.refresh_due = self.refresh_due.min(Instant::now() + pause);
                         }
-                        Err(error) => return error,
+                        Err(error) => return Err(error),
                     }
                 }
-                ended = self.committer.ended() => return match ended {
+                ended = self.committer.ended() => return Err(match ended {
                     Ok(Err(error)) => error,
                     Ok(Ok(())) => unreachable!("invariant: the committer is told to stop only when draining"),
                     Err(panicked) => RunError::Panicked(panicked),
-                },
-                ended = self.producer.ended() => return match ended {
+                }),
+                ended = self.producer.ended() => return Err(match ended {
                     Ok(()) => unreachable!("invariant: the producer ends only when its last sender is dropped"),
                     Err(panicked) => RunError::Panicked(panicked),
-                },
+                }),
             }
         }
     }

@@ -11,7 +11,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 
 use crate::control::{self, Addressee};
-use crate::flow::{Flow, FlowEnd, FlowParts};
+use crate::events;
+use crate::flow::{Flow, FlowEnd, FlowParts, Stop};
 use crate::memory::Memory;
 use crate::progress_report;
 use crate::run_error::RunError;
@@ -147,10 +148,9 @@ impl Mirror {
         let running: Vec<_> = flows
             .into_iter()
             .map(|flow| {
-                let (ends, mut stop) = (ends.clone(), stop.subscribe());
+                let (ends, stop) = (ends.clone(), Stop(stop.subscribe()));
                 tasks.start("flow", async move {
-                    let stopping = Box::pin(async move { drop(stop.wait_for(|stop| *stop).await) });
-                    drop(ends.send(Flow::run(flow, stopping).await).await);
+                    drop(ends.send(Flow::run(flow, stop).await).await);
                 })
             })
             .collect();
@@ -172,7 +172,9 @@ impl Mirror {
                 }
             }
         };
-        drop(timeout(patience, others).await);
+        if timeout(patience, others).await.is_err() {
+            events::flows_left_behind();
+        }
         drop(running);
         outcome
     }

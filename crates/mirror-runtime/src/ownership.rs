@@ -39,6 +39,18 @@ impl Ownership {
         }
     }
 
+    /// The same, after it was given up by ourselves and is still ours.
+    pub(crate) fn renewed(&self) -> Self {
+        Self {
+            generation_id: self.generation_id,
+            members: self.members.clone(),
+            partitions: self.partitions.clone(),
+            fence: self.fence,
+            lease: self.lease.clone(),
+            given_up: AtomicBool::new(false),
+        }
+    }
+
     pub(crate) fn owns(&self, tp: &TopicPartition) -> bool {
         self.partitions.contains_key(tp)
     }

@@ -97,6 +97,13 @@ impl TargetTopics {
             .clone()
     }
 
+    /// Whatever topic has this name now is taken for the right one: an operator said so.
+    pub(crate) fn forget(&self, topic: &Arc<str>) {
+        let mut lives = self.lives.lock().unwrap_or_else(PoisonError::into_inner);
+        lives.ids.remove(topic);
+        lives.recreated.remove(topic);
+    }
+
     /// Makes the topic exist with enough partitions, and says what the router has to know of it.
     pub(crate) async fn prepare(&self, wanted: &WantedTopic<'_>) -> Result<TargetShape, NotReady> {
         let name = wanted.name;

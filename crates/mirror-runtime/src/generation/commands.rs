@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use kafka_client::offsets::{OffsetPoint, list_offsets};
-use kafka_wire::ids::TopicPartition;
+use kafka_wire::ids::{NodeId, TopicId, TopicPartition};
 use mirror_core::control::judge::{AskedResume, HaltedLog, judge_resume, judge_skip};
 use mirror_core::control::{ControlReply, ResumeFrom};
 use mirror_core::halt::HaltReason;
@@ -14,7 +14,7 @@ use mirror_core::progress::Position;
 
 use super::Generation;
 use super::discovery::StartWith;
-use crate::committer::to_store;
+use crate::committer::resolved;
 use crate::control::{FlowCommand, PartitionAction};
 use crate::dead_letter;
 use crate::events;
@@ -26,11 +26,13 @@ type Refusal = String;
 // === impl Generation ===
 
 impl Generation {
-    pub(super) async fn obey(&mut self, command: FlowCommand) {
+    /// Does as an operator says. True when the generation has to begin anew for it to take effect: then nothing is left
+    /// of what a halt left behind, on either side.
+    pub(super) async fn obey(&mut self, command: FlowCommand) -> bool {
         let FlowCommand { tp, action, reply } = command;
         if !self.partitions.contains_key(&tp) {
             drop(reply.send(None));
-            return;
+            return false;
         }
         let done = match action {
             PartitionAction::Resume { from, accept_loss } => self.resume(&tp, from, accept_loss).await,
@@ -38,15 +40,14 @@ impl Generation {
                 self.skip(&tp, offset, dead_letter.as_deref()).await
             }
         };
+        let begin_anew = done.is_ok();
         let answer = match done {
-            Ok(words) => {
-                events::audit(&tp, &words);
-                ControlReply::Done { words }
-            }
+            Ok(words) => ControlReply::Done { words },
             Err(words) => ControlReply::Refused { words },
         };
         // Whoever asked may be gone; what was done stands in the log.
         drop(reply.send(Some(answer)));
+        begin_anew
     }
 
     async fn resume(
@@ -85,16 +86,7 @@ impl Generation {
             accept_loss,
         };
         let resumption = judge_resume(&log, &asked).map_err(|refusal| refusal.to_string())?;
-        // The epoch belongs to the batch below the old position, in the log that the position counts in.
-        let same_place = resumption.lost.is_none() && resumption.repeated.is_none();
-        let start = Position {
-            offset: resumption.offset,
-            leader_epoch: if same_place { position.leader_epoch } else { -1 },
-        };
-        self.restart(&partition, start, None).await?;
-        self.flow.shared.counters.resumed();
         let lost_offsets = resumption.lost.map_or(0, OffsetRange::offsets);
-        self.flow.shared.counters.loss_accepted(lost_offsets);
         let left_out = match resumption.lost {
             Some(lost) => format!("the loss of {lost} ({lost_offsets} offsets) was accepted"),
             None => "nothing is left out".to_owned(),
@@ -103,10 +95,20 @@ impl Generation {
             Some(repeated) => format!("; {repeated} is mirrored a second time"),
             None => String::new(),
         };
-        Ok(format!(
-            "resumed from offset {}: {left_out}{repeated}",
-            resumption.offset
-        ))
+        let words = format!("resumed from offset {}: {left_out}{repeated}", resumption.offset);
+        // The epoch belongs to the batch below the old position, in the log that the position counts in.
+        let same_place = resumption.lost.is_none() && resumption.repeated.is_none();
+        let start = Position {
+            offset: resumption.offset,
+            leader_epoch: if same_place { position.leader_epoch } else { -1 },
+        };
+        Self::check_settled(&partition, &reason)?;
+        let topic_id = self.topic_id_now(tp).await?;
+        events::audit(tp, &words);
+        self.store_position(tp, topic_id, start).await.inspect_err(|why| events::audit_failed(tp, why))?;
+        self.let_go(&partition);
+        self.flow.shared.counters.loss_accepted(lost_offsets);
+        Ok(words)
     }
 
     async fn skip(
@@ -124,6 +126,10 @@ impl Generation {
             log_end: i64::MAX,
         };
         judge_skip(&log, offset).map_err(|refusal| refusal.to_string())?;
+        let words = match dead_letter {
+            Some(topic) => format!("skipped the record at offset {offset}; it is in topic {topic} on the target"),
+            None => format!("skipped the record at offset {offset}"),
+        };
         if let Some(topic) = dead_letter {
             let leader = self.leader_of(tp)?;
             let topic: Arc<str> = topic.into();
@@ -134,17 +140,12 @@ impl Generation {
                 })?;
             self.flow.shared.counters.dead_lettered(1);
         }
-        // From the acknowledged position on: what shares a batch with the record may not be on the target yet.
-        let position = partition.acked();
-        self.restart(&partition, position, Some(offset)).await?;
+        events::audit(tp, &words);
+        // The position stays: what shares a batch with the record may not be on the target yet.
+        self.flow.skip_record(tp, offset);
         self.flow.shared.counters.resumed();
         self.flow.shared.counters.skipped(1);
-        Ok(match dead_letter {
-            Some(topic) => {
-                format!("skipped the record at offset {offset}; it is in topic {topic} on the target")
-            }
-            None => format!("skipped the record at offset {offset}"),
-        })
+        Ok(words)
     }
 
     /// The partition, if it is halted, and why it is.
@@ -161,7 +162,7 @@ impl Generation {
         }
     }
 
-    fn leader_of(&self, tp: &TopicPartition) -> Result<kafka_wire::ids::NodeId, Refusal> {
+    fn leader_of(&self, tp: &TopicPartition) -> Result<NodeId, Refusal> {
         let leader = self.partitions.get(tp).and_then(|supervised| supervised.leader);
         leader
             .map(|(node, _)| node)
@@ -187,55 +188,89 @@ impl Generation {
         }
     }
 
-    /// Ends what is left of a halted partition and starts it anew at `start`.
+    /// Is everything that was read before the halt either on the target or taken back? What the source lost may be here
+    /// and nowhere else.
+    fn check_settled(partition: &SourcePartition, reason: &HaltReason) -> Result<(), Refusal> {
+        let (acked, fetched) = (partition.acked().offset, partition.cursor().offset);
+        let lost_by_the_source = matches!(
+            reason,
+            HaltReason::RetentionLoss { .. } | HaltReason::Diverged { .. } | HaltReason::TopicRecreated { .. }
+        );
+        let settled = if lost_by_the_source {
+            acked == fetched
+        } else {
+            partition.batches_in_flight() == 0
+        };
+        if settled || partition.is_withdrawn() {
+            return Ok(());
+        }
+        Err(format!(
+            "what was read before the halt (offsets {acked} to {fetched}) is still on its way to the target: try again"
+        ))
+    }
+
+    /// The topic's id now: a halted partition may be about an earlier topic of this name.
+    async fn topic_id_now(&self, tp: &TopicPartition) -> Result<TopicId, Refusal> {
+        let metadata = self.flow.source.metadata(Some(vec![Arc::clone(&tp.topic)])).await;
+        let metadata = metadata.map_err(|error| format!("the source could not be asked: {error}"))?;
+        let topic = metadata.topics.iter().find(|topic| topic.name.as_ref() == Some(&tp.topic));
+        topic
+            .filter(|topic| topic.error_code.is_ok())
+            .map(|topic| topic.topic_id)
+            .ok_or_else(|| "the topic is not on the source at this moment: try again".to_owned())
+    }
+
+    async fn store_position(
+        &self,
+        tp: &TopicPartition,
+        topic_id: TopicId,
+        start: Position,
+    ) -> Result<(), Refusal> {
+        let position = resolved(tp, topic_id, start);
+        let refused = self
+            .flow
+            .store
+            .store(&self.ownership, &[position])
+            .await
+            .map_err(|error| format!("the new position could not be stored: {error}"))?;
+        match refused.first() {
+            None => Ok(()),
+            Some((_, code)) => Err(format!("the new position was refused: {code}")),
+        }
+    }
+
+    /// The partition's old position is not stored any more; the next generation starts from the new one.
+    fn let_go(&mut self, partition: &SourcePartition) {
+        partition.withdraw();
+        self.flow.shared.remove_partition(partition);
+        self.flow.target_topics.forget(&partition.target_topic);
+        self.flow.shared.counters.resumed();
+    }
+
+    /// Starts a halted partition anew at `start`, beside all others that go on. Everything that was fetched of it is
+    /// acknowledged.
     pub(super) async fn restart(
         &mut self,
         old: &Arc<SourcePartition>,
         start: Position,
-        skip: Option<i64>,
     ) -> Result<(), Refusal> {
-        let in_flight = old.batches_in_flight();
-        if in_flight > 0 && !old.is_withdrawn() {
-            return Err(format!(
-                "{in_flight} batches that were read before the halt are still on their way to the target: try again"
-            ));
-        }
-        let topic = self
-            .topics
-            .get(&old.tp.topic)
-            .ok_or_else(|| "the topic is not on the source at this moment: try again".to_owned())?;
-        let (node, leader_epoch) = self
-            .partitions
-            .get(&old.tp)
-            .and_then(|supervised| supervised.leader)
-            .ok_or_else(|| {
-                "the partition has no leader on the source at this moment: try again".to_owned()
-            })?;
+        let leader = self.partitions.get(&old.tp).and_then(|supervised| supervised.leader);
+        let leader = leader.ok_or_else(|| "the partition has no leader on the source".to_owned())?;
+        self.store_position(&old.tp, old.topic_id, start).await?;
         let partition = SourcePartition::new(
             self.flow.next_key(),
             old.tp.clone(),
             Arc::clone(&old.target_topic),
-            topic.topic_id,
+            old.topic_id,
             start,
             old.member(),
         );
-        let to_store = [to_store(&partition, start)];
-        let refused = self
-            .flow
-            .store
-            .store(&self.ownership, &to_store)
-            .await
-            .map_err(|error| format!("the new position could not be stored: {error}"))?;
-        if let Some((_, code)) = refused.first() {
-            return Err(format!("the new position was refused: {code}"));
-        }
         self.partitions.remove(&old.tp);
         self.flow.shared.remove_partition(old);
         let with = StartWith {
-            leader: (node, leader_epoch),
-            why: "where the operator said",
+            leader,
+            why: "behind an accepted loss",
             halt: None,
-            skip,
         };
         self.start_partition(partition, with);
         self.assign();

@@ -4,15 +4,16 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use kafka_wire::api::metadata::{MetadataResponse, MetadataTopic};
+use kafka_wire::error_code::ErrorCode;
 use kafka_wire::ids::{NodeId, TopicId, TopicPartition};
 use mirror_config::{IsolationLevel, NullKeys, Partitioning};
-use mirror_core::halt::HaltReason;
+use mirror_core::halt::{HaltReason, Side};
 use mirror_core::topic_plan::PartitionRule;
 use mirror_router::{Isolation, MergeBelow, RouterConfig};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::{Generation, KnownTopic, Supervised};
+use super::{Generation, KnownTopic, SupervisedPartition};
 use crate::committer::to_store;
 use crate::events;
 use crate::fetcher::FetcherCommand;
@@ -29,8 +30,6 @@ pub(super) struct StartWith {
     pub(super) why: &'static str,
     /// It is known already that it must not be mirrored.
     pub(super) halt: Option<HaltReason>,
-    /// A record that an operator wants left out.
-    pub(super) skip: Option<i64>,
 }
 
 /// Partitions that a line names before it says "and more".
@@ -233,6 +232,12 @@ impl Generation {
             .collect();
         if !resolved.is_empty() {
             for (tp, code) in self.flow.store.store(&self.ownership, &resolved).await? {
+                if code == ErrorCode::TOPIC_AUTHORIZATION_FAILED {
+                    // Who may not read a topic may not commit for it, either.
+                    let of_partition = ready.iter_mut().filter(|(partition, _, _)| partition.tp == tp);
+                    of_partition.for_each(|(_, _, start)| start.halt = Some(may_not_read(&tp, code)));
+                    continue;
+                }
                 events::commit_refused(&tp, code);
                 ready.retain(|(partition, _, _)| partition.tp != tp);
                 self.refresh_soon();
@@ -250,7 +255,6 @@ impl Generation {
                 leader: (starting.leader, starting.leader_epoch),
                 why: start.why,
                 halt: start.halt,
-                skip: None,
             };
             (partition, with)
         });
@@ -318,7 +322,7 @@ impl Generation {
                 decompressed_bytes_max: self.flow.memory.decompressed_batch_bytes_max,
             },
         );
-        if let Some(offset) = with.skip {
+        for offset in self.flow.skipped_records(&partition.tp, partition.acked().offset) {
             routing.skip_record(offset);
         }
         match with.halt {
@@ -327,7 +331,7 @@ impl Generation {
         }
         self.flow.shared.add_partition(Arc::clone(&partition));
         let tp = partition.tp.clone();
-        let supervised = Supervised {
+        let supervised = SupervisedPartition {
             partition,
             chunks,
             routing: self.flow.shared.tasks.start("routing", routing.run()),
@@ -389,6 +393,15 @@ fn tell_skipped(ready: &[(Arc<SourcePartition>, Starting, Start)]) {
         .collect();
     let more = if skipping.len() > EXAMPLES_MAX { ", .." } else { "" };
     events::existing_skipped(skipping.len(), offsets, &(examples.join(", ") + more));
+}
+
+/// Why a partition halts that the source does not let us read.
+pub(super) fn may_not_read(tp: &TopicPartition, code: ErrorCode) -> HaltReason {
+    HaltReason::Unauthorized {
+        side: Side::Source,
+        operation: format!("read topic {}", tp.topic),
+        error: code.to_string(),
+    }
 }
 
 /// Do both ids name a topic, and not the same one?

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout;
 
 use super::Generation;
 use crate::events;
@@ -14,9 +14,9 @@ const FINAL_COMMIT_TIMEOUT: Duration = Duration::from_secs(2);
 // === impl Generation ===
 
 impl Generation {
-    /// Finishes what is in hand, until `deadline` at the latest, and stores the positions. Nothing is written to the
-    /// target after this returns.
-    pub(crate) async fn drain(self, deadline: Instant) {
+    /// Finishes what is in hand, until `time_out` is ready at the latest, and stores the positions. Nothing is written to
+    /// the target after this returns.
+    pub(crate) async fn drain(self, time_out: impl Future<Output = ()>) {
         let Self {
             flow,
             ownership,
@@ -31,19 +31,26 @@ impl Generation {
         } = self;
         drop(fetchers); // ends them at once: what they fetched and nobody routed was never promised to anybody
         draining.send_replace(true);
-        let mut drained = true;
-        for supervised in partitions.into_values() {
-            let mut routing = supervised.routing;
-            drained &= matches!(timeout_at(deadline, routing.ended()).await, Ok(Ok(())));
-        }
-        // With its last sender gone the producer ends as soon as everything is acknowledged.
-        drop(to_producer);
-        drained &= matches!(timeout_at(deadline, producer.ended()).await, Ok(Ok(())));
+        let finish = async {
+            let mut finished = true;
+            for supervised in partitions.into_values() {
+                let mut routing = supervised.routing;
+                finished &= routing.ended().await.is_ok();
+            }
+            // With its last sender gone the producer ends as soon as everything is acknowledged.
+            drop(to_producer);
+            finished & producer.ended().await.is_ok()
+        };
+        let drained = tokio::select! {
+            biased;
+            finished = finish => finished,
+            () = time_out => false,
+        };
         // What is still unacknowledged is withdrawn before the positions are given away.
         ownership.give_up();
         drop(producer);
         stop_committing.send_replace(true);
-        let last_commit = timeout_at(deadline + FINAL_COMMIT_TIMEOUT, committer.ended()).await;
+        let last_commit = timeout(FINAL_COMMIT_TIMEOUT, committer.ended()).await;
         if !matches!(last_commit, Ok(Ok(Ok(())))) {
             events::last_commit_failed();
         }
@@ -54,7 +61,6 @@ impl Generation {
                 .map(|partition| partition.batches_in_flight())
                 .sum();
             events::not_drained(unacknowledged);
-            flow.shared.counters.withdrawn(unacknowledged);
         }
     }
 
@@ -67,6 +73,5 @@ impl Generation {
             .map(|partition| partition.batches_in_flight())
             .sum();
         events::abandoned(unacknowledged);
-        self.flow.shared.counters.withdrawn(unacknowledged);
     }
 }

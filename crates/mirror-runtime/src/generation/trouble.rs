@@ -10,6 +10,7 @@ use mirror_core::progress::Position;
 use mirror_router::RouteError;
 
 use super::Generation;
+use super::discovery::may_not_read;
 use crate::events;
 use crate::fetched::{Trouble, TroubleKind};
 use crate::fetcher::FetcherCommand;
@@ -61,13 +62,7 @@ impl Generation {
                 }
             }
             TroubleKind::Unauthorized(code) => {
-                let operation = format!("read topic {}", partition.tp.topic);
-                let reason = HaltReason::Unauthorized {
-                    side: Side::Source,
-                    operation,
-                    error: code.to_string(),
-                };
-                self.flow.shared.halt(&partition, reason);
+                self.flow.shared.halt(&partition, may_not_read(&partition.tp, code));
             }
             TroubleKind::Fatal(code) => {
                 let detail = format!("the source answered a fetch with {code}");
@@ -143,9 +138,10 @@ impl Generation {
                     offset: from,
                     leader_epoch: -1,
                 };
-                match self.restart(partition, start, None).await {
+                match self.restart(partition, start).await {
                     Ok(()) => {
-                        let lost = reason.range();
+                        // A log that was cut back leaves nothing out: what differs is on the target and not on the source.
+                        let lost = matches!(reason, HaltReason::RetentionLoss { .. }).then(|| reason.range()).flatten();
                         self.flow
                             .shared
                             .counters
