@@ -260,7 +260,7 @@ fn a_cluster_and_itself() {
     });
 }
 
-/// traps.md 1: what is mirrored today would be deleted by the target within minutes.
+/// docs/traps.md: what is mirrored today would be deleted by the target within minutes.
 #[test]
 fn records_older_than_the_targets_retention() {
     scenario("preflight-retention", |world| {
@@ -298,7 +298,7 @@ fn records_older_than_the_targets_retention() {
     });
 }
 
-/// traps.md 19: librdkafka's clients place keys by CRC32, and by-key would move nearly all of them.
+/// docs/traps.md: librdkafka's clients place keys by CRC32, and by-key would move nearly all of them.
 #[test]
 fn the_producers_partitioner_is_found() {
     scenario("preflight-keys", |world| {

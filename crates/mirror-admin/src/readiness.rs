@@ -1,7 +1,7 @@
 //! Is every flow at work? For load balancers, deployment tools and alerts; never a reason to restart the process.
 //!
 //! Ready means that each flow has both clusters and is a member of its group. A halted partition changes nothing about
-//! that: a restart does not heal it and an orchestrator must not try (traps.md 36), but whoever looks should see it.
+//! that: a restart does not heal it and an orchestrator must not try (docs/traps.md), but whoever looks should see it.
 
 use mirror_core::control::{HaltedPartition, halted_partitions};
 use mirror_core::status::{FlowState, FlowStatus, ProcessStatus};

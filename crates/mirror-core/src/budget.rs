@@ -245,7 +245,7 @@ mod tests {
         assert!(budget.reserve_lane().is_some());
     }
 
-    /// traps.md 35: one stuck target partition eats the global budget and every flow stops.
+    /// docs/traps.md: one stuck target partition eats the global budget and every flow stops.
     #[test]
     fn stuck_partitions_leave_room_for_the_others() {
         let mut budget = budget();

@@ -1,6 +1,6 @@
 //! The text that travels beside a committed position: which life of the topic, and which leader epoch, it belongs to.
 //!
-//! A consumer group's offset alone cannot tell a topic from its successor of the same name (traps.md 8), nor a log from
+//! A consumer group's offset alone cannot tell a topic from its successor of the same name (docs/traps.md), nor a log from
 //! the one after an unclean election. `OffsetCommit` carries a free text per partition; ours reads
 //!
 //! ```text

@@ -1,7 +1,7 @@
 //! What must happen on the target before a topic can be mirrored into it: wanted against actual, as a pure function.
 //!
 //! A mirror on stock defaults loses data silently: a new topic with seven days of retention deletes older records as
-//! fast as they arrive, and a replication factor of one loses them with the first disk (traps.md 1 and 2). So a topic
+//! fast as they arrive, and a replication factor of one loses them with the first disk (docs/traps.md). So a topic
 //! we create takes the source's partition count, as many replicas as the source has and the target can hold, and the
 //! source's data-keeping settings (see [`settings`]). A topic that exists is never changed, except that it grows; where
 //! it keeps less than the source, a [`Finding`] says so.
@@ -11,7 +11,7 @@
 //! | [`PartitionRule::Preserve`] | the source's count | grows to the source's count | stays |
 //! | [`PartitionRule::ByKey`] | the explicit count, else the source's | stays | stays |
 //!
-//! By key the count of an existing topic is pinned, because growing moves keys to other partitions (traps.md 18).
+//! By key the count of an existing topic is pinned, because growing moves keys to other partitions (docs/traps.md).
 
 mod finding;
 pub mod settings;

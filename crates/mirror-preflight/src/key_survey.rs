@@ -2,7 +2,7 @@
 //!
 //! `by-key` places a record by Java's murmur2. Where the producers use another hash, keys change their partition on the
 //! way, nearly every batch has to be taken apart, and the day producers move over to the target the same keys move
-//! again (traps.md 19). So it is worth a look before the first record is mirrored.
+//! again (docs/traps.md). So it is worth a look before the first record is mirrored.
 //!
 //! | hash | who uses it by default |
 //! |---|---|

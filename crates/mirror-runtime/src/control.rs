@@ -6,7 +6,7 @@ use mirror_core::offset_range::OffsetRange;
 use mirror_core::status::StatusSource as _;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::mirror::ControlMessage;
+use crate::mirror::ControlOrder;
 use crate::status::StatusView;
 
 /// A flow that can be spoken to.
@@ -49,7 +49,7 @@ impl FlowCommand {
 
 /// Answers until the process ends.
 pub(crate) async fn serve(
-    mut requests: mpsc::Receiver<ControlMessage>,
+    mut requests: mpsc::Receiver<ControlOrder>,
     flows: Vec<Addressee>,
     view: StatusView,
 ) {

@@ -37,13 +37,13 @@ pub enum Outcome {
 }
 
 /// A request of an operator, and where its answer goes.
-pub type ControlMessage = (ControlRequest, oneshot::Sender<ControlReply>);
+pub type ControlOrder = (ControlRequest, oneshot::Sender<ControlReply>);
 
 /// Everything of a process before it runs: its state folders are locked, nothing is connected.
 pub struct Mirror {
     flows: Vec<FlowParts>,
     addressees: Vec<Addressee>,
-    control: (mpsc::Sender<ControlMessage>, mpsc::Receiver<ControlMessage>),
+    control: (mpsc::Sender<ControlOrder>, mpsc::Receiver<ControlOrder>),
     view: StatusView,
 }
 
@@ -109,7 +109,7 @@ impl Mirror {
     }
 
     /// Where an operator's requests go.
-    pub fn control(&self) -> mpsc::Sender<ControlMessage> {
+    pub fn control(&self) -> mpsc::Sender<ControlOrder> {
         self.control.0.clone()
     }
 

@@ -86,7 +86,7 @@ impl Ownership {
 
     /// May records still be written? Not after the partitions were given up, and not while the group may have given
     /// them to others because it did not hear from us: a process that was stopped and wakes up must not write behind
-    /// its successor (traps.md 12). Asked right before each request leaves.
+    /// its successor (docs/traps.md). Asked right before each request leaves.
     pub(crate) fn may_produce(&self) -> bool {
         !self.given_up.load(Ordering::Acquire) && self.lease.is_valid()
     }

@@ -85,7 +85,7 @@ impl FlowShared {
         lock(&self.brake).spend(Instant::now().into_std(), bytes);
     }
 
-    /// The target lacks replicas: what we write faster than they follow only makes it worse (traps.md 34).
+    /// The target lacks replicas: what we write faster than they follow only makes it worse (docs/traps.md).
     pub(crate) fn back_off(&self) {
         lock(&self.brake).back_off(Instant::now().into_std());
     }

@@ -1,6 +1,6 @@
 //! Where each partition starts, and why: a committed offset, or the policy for partitions without one.
 //!
-//! A resolved start is committed before the first fetch (traps.md 6): only so does a restart with `latest` find the
+//! A resolved start is committed before the first fetch (docs/traps.md): only so does a restart with `latest` find the
 //! place again where this start stood, instead of skipping what came in between.
 
 use std::collections::BTreeMap;

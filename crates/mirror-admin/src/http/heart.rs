@@ -1,4 +1,4 @@
-//! Liveness: does the process's event loop still run tasks in time? Nothing else (traps.md 36): a mirror whose target
+//! Liveness: does the process's event loop still run tasks in time? Nothing else (docs/traps.md): a mirror whose target
 //! is down for an hour is healthy, and restarting it would help nobody.
 
 use std::convert::Infallible;

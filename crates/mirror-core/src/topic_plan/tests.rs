@@ -289,7 +289,7 @@ fn fewer_partitions_keep_more_bytes_each() {
     assert_eq!(plan.findings, [short]);
 }
 
-/// traps.md 1: records of 30 days into a topic with the stock retention of 7 days vanish within minutes.
+/// docs/traps.md: records of 30 days into a topic with the stock retention of 7 days vanish within minutes.
 #[test]
 fn a_target_that_keeps_less_is_found() {
     let keeps_all = with(&stock(), &[("retention.ms", "-1")]);

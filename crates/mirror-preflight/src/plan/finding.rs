@@ -107,7 +107,7 @@ pub(super) fn sampled(survey: &LogSurvey, flow: &FlowConfig, partitions: (i32, i
     findings
 }
 
-/// By key moves what other partitioners placed (traps.md 19).
+/// By key moves what other partitioners placed (docs/traps.md).
 fn partitioner(found: Partitioner, partitioning: Partitioning) -> Option<TopicFinding> {
     if partitioning == Partitioning::Preserve || !found.is_not_javas() {
         return None;
@@ -135,7 +135,7 @@ fn partitioner(found: Partitioner, partitioning: Partitioning) -> Option<TopicFi
     ))
 }
 
-/// Records without a key keep their number, so that partitions beyond the source's get none (traps.md 20).
+/// Records without a key keep their number, so that partitions beyond the source's get none (docs/traps.md).
 fn null_keys(survey: &LogSurvey, flow: &FlowConfig, (source, target): (i32, i32)) -> Option<TopicFinding> {
     let fills_some_only = flow.partitioning == Partitioning::ByKey
         && flow.null_keys == NullKeys::Preserve

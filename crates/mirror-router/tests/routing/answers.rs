@@ -196,7 +196,7 @@ fn a_full_merge_buffer_leaves_by_itself() {
     assert!(bench.batches().len() > 3);
 }
 
-/// traps.md 17: a forwarded batch overtakes an earlier one that waits in a merge buffer.
+/// docs/traps.md: a forwarded batch overtakes an earlier one that waits in a merge buffer.
 #[test]
 fn a_large_batch_never_overtakes_small_ones() {
     for config in [

@@ -65,7 +65,7 @@ impl Generation {
         Ok(())
     }
 
-    /// A target topic that was made anew has lost its history: going on would hide that (traps.md 3).
+    /// A target topic that was made anew has lost its history: going on would hide that (docs/traps.md).
     fn halt_lost_targets(&self) {
         for topic in self.flow.target_topics.recreated() {
             let partitions = self.partitions.values().map(|supervised| &supervised.partition);
@@ -132,7 +132,7 @@ impl Generation {
             settings: &settings,
             rule: match self.flow.config.partitioning {
                 Partitioning::Preserve => PartitionRule::Preserve,
-                // The count is pinned at the first look: growing would move keys to other partitions (traps.md 18).
+                // The count is pinned at the first look: growing would move keys to other partitions (docs/traps.md).
                 Partitioning::ByKey => PartitionRule::ByKey {
                     partitions: known.map(|known| known.target.partitions),
                 },

@@ -140,7 +140,7 @@ fn a_topic_to_be_created_takes_the_sources_settings() {
     assert_eq!((report.offsets, report.oldest_record_age_ms), (40, Some(DAY_MS)));
 }
 
-/// traps.md 1: the target would delete at its next check what has just been mirrored.
+/// docs/traps.md: the target would delete at its next check what has just been mirrored.
 #[test]
 fn records_older_than_the_targets_retention() {
     let mut case = Case::new(-1, Some((4, 7 * DAY_MS)));
@@ -182,7 +182,7 @@ fn a_configured_replication_factor_that_the_target_cannot_give() {
     assert_eq!(Case::new(-1, None).report(&flow).replication.target, Some(3));
 }
 
-/// traps.md 19 and 20.
+/// docs/traps.md and 20.
 #[test]
 fn by_key_is_warned_of_other_partitioners_and_of_null_keys_among_more_partitions() {
     let mut case = Case::new(-1, Some((8, -1)));
