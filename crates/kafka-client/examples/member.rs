@@ -47,7 +47,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             _ = tokio::signal::ctrl_c() => break,
         }
     }
-    membership.leave().await;
+    membership.leave().await?;
     println!("{:6.3} left", start.elapsed().as_secs_f64());
     Ok(())
 }

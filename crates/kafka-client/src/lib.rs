@@ -17,6 +17,7 @@ pub mod offsets;
 pub mod read_back;
 mod task;
 mod transport;
+mod uptime;
 
 pub use cluster::{Cluster, ClusterSettings};
 pub use connection::{CallOptions, Connection, ConnectionSettings, InFlight};

@@ -21,6 +21,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use kafka_client_core::backoff::BackoffConfig;
+use kafka_client_core::group_member::MemberTiming;
 use kafka_wire::ids::TopicPartition;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
@@ -127,6 +128,19 @@ pub struct Membership {
     driver: OwnedTask,
 }
 
+// === impl MembershipSettings ===
+
+impl MembershipSettings {
+    fn timing(&self) -> MemberTiming {
+        MemberTiming {
+            session_timeout: self.session_timeout,
+            heartbeat_interval: self.heartbeat_interval,
+            rebalance_timeout: self.rebalance_timeout,
+            backoff: self.backoff,
+        }
+    }
+}
+
 // === impl Membership ===
 
 impl Membership {
@@ -205,13 +219,14 @@ impl Membership {
 
     /// Leaves the group, so that others take over at once. Bounded in time: a coordinator that does not answer finds out
     /// by the session time-out.
-    pub async fn leave(self) {
+    ///
+    /// # Errors
+    /// As [`leave_members`]; some of the members may still be in the group then.
+    pub async fn leave(self) -> Result<(), ClientError> {
         self.lease.end();
         drop(self.driver);
         let ids: Vec<String> = self.member_ids.borrow().clone();
-        if let Err(error) = leave_members(&self.group_cluster, &self.group_id, &ids).await {
-            tracing::debug!(group = self.group_id, %error, "the group was not left");
-        }
+        leave_members(&self.group_cluster, &self.group_id, &ids).await
     }
 }
 

@@ -96,8 +96,8 @@ impl MemberCalls {
                     generation_id,
                     member_id,
                 };
-                // A third of the session, so that a silent coordinator leaves time to look for another one.
-                let patience = settings.session_timeout / 3;
+                // A third of what ownership lasts, so that a silent coordinator leaves time to look for another one.
+                let patience = settings.timing().silence_max() / 3;
                 self.call(node, &request, patience).await.map(Answer::Heartbeat)
             }
         }

@@ -8,12 +8,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use kafka_client_core::consumer_protocol::{Assignment, Subscription};
 use kafka_client_core::group_member::joint::{JointAction, JointEvent, JointMembers, LostCause};
-use kafka_client_core::group_member::{Due, Leadership, MemberCall, MemberTiming};
+use kafka_client_core::group_member::{Due, Leadership, MemberCall};
 use kafka_wire::api::sync_group::SyncGroupAssignment;
 use kafka_wire::ids::NodeId;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep};
 
 use super::calls::{Answer, MemberCalls};
 use super::error::{MembershipError, explain};
@@ -23,6 +23,7 @@ use super::{AssignedMember, GroupAssignment, MembershipEvent, MembershipSettings
 use crate::cluster::Cluster;
 use crate::error::ClientError;
 use crate::group::find_coordinator;
+use crate::uptime::{self, now};
 
 /// How long one broker is asked for the coordinator before the next one is.
 const FIND_PATIENCE_MAX: Duration = Duration::from_secs(5);
@@ -77,16 +78,10 @@ impl Driver {
         settings: MembershipSettings,
         mut ends: Ends,
     ) -> Self {
-        let timing = MemberTiming {
-            session_timeout: settings.session_timeout,
-            heartbeat_interval: settings.heartbeat_interval,
-            rebalance_timeout: settings.rebalance_timeout,
-            backoff: settings.backoff,
-        };
         let ids = settings.members.iter().map(|member| member.member_id.clone());
         // Members of one process need not fail at different moments from those of another: the process id will do.
         let seed = u64::from(std::process::id());
-        let machine = JointMembers::new(now(), timing, ids.collect(), seed);
+        let machine = JointMembers::new(now(), settings.timing(), ids.collect(), seed);
         let members = settings.members.iter().map(|member| {
             let calls = MemberCalls::new(Arc::clone(&group_cluster), Arc::clone(&member.client_id));
             Arc::new(calls)
@@ -142,7 +137,7 @@ impl Driver {
                 let (cluster, settings) = (Arc::clone(&self.group_cluster), Arc::clone(&self.settings));
                 let last = self.coordinator;
                 // What is ours depends on the next heartbeat, so a broker that hangs is not waited for long.
-                let patience = FIND_PATIENCE_MAX.min(settings.session_timeout / 3);
+                let patience = FIND_PATIENCE_MAX.min(settings.timing().silence_max() / 3);
                 self.work.spawn(async move {
                     let group_id = &settings.group_id;
                     Outcome::Coordinator(find_coordinator(&cluster, group_id, last, patience).await)
@@ -270,7 +265,7 @@ impl Driver {
                 self.send(MembershipEvent::Assigned(assignment));
             }
             JointEvent::Revoking { deadline } => self.send(MembershipEvent::Revoking {
-                deadline: Instant::from_std(deadline),
+                deadline: Instant::now() + uptime::until(deadline),
             }),
             JointEvent::Lost(cause) => {
                 let reason = self.reason(cause);
@@ -316,7 +311,7 @@ impl Driver {
             LostCause::Expelled(code) => format!("the coordinator of group \"{group}\" answered {code}"),
             LostCause::Silence => format!(
                 "the coordinator of group \"{group}\" answered no heartbeat of some member for {} s",
-                self.settings.session_timeout.as_secs_f64()
+                self.settings.timing().silence_max().as_secs_f64()
             ),
             LostCause::Overdue => format!(
                 "a rebalance of group \"{group}\" did not wait for the partitions to be released: \
@@ -344,14 +339,10 @@ fn subscription(topics: &BTreeMap<Arc<str>, i32>) -> Bytes {
         .expect("invariant: names of topics came from a broker and fit")
 }
 
-fn now() -> std::time::Instant {
-    Instant::now().into_std()
-}
-
 async fn until(due: Option<Due>) {
     match due {
         Some(Due::Now) => {}
-        Some(Due::At(at)) => sleep_until(Instant::from_std(at)).await,
+        Some(Due::At(at)) => sleep(uptime::until(at)).await,
         None => pending().await,
     }
 }

@@ -107,7 +107,7 @@ async fn members_join_in_one_generation_each_on_a_connection_and_under_a_name_of
     assert_eq!(sorted, ["m0", "m1"]);
 
     let lease = membership.lease();
-    membership.leave().await;
+    membership.leave().await.expect("the coordinator answers");
     assert!(!lease.is_valid());
     assert_eq!(
         broker.group.lock().expect("nobody panics with it").left,
@@ -165,6 +165,43 @@ async fn a_coordinator_that_falls_silent_costs_the_partitions_after_the_session(
     let again = assigned(&mut membership).await;
     assert_eq!(again.generation_id, 2);
     assert!(lease.is_valid());
+}
+
+#[tokio::test]
+async fn a_coordinator_that_falls_silent_costs_the_partitions_after_the_rebalance_timeout_if_that_is_shorter()
+{
+    let broker = Broker::start(1).await;
+    let settings = MembershipSettings {
+        rebalance_timeout: Duration::from_millis(600),
+        ..settings(&["r0"])
+    };
+    let session = settings.session_timeout;
+    let mut membership = join(&broker, settings).await;
+    assigned(&mut membership).await;
+    let lease = membership.lease();
+    broker.set(|group| group.silent = true);
+    let silent_since = Instant::now();
+    let event = next(&mut membership).await;
+    assert!(matches!(event, MembershipEvent::Lost { .. }), "{event:?}");
+    assert!(!lease.is_valid(), "before the event is told");
+    assert!(
+        silent_since.elapsed() < session,
+        "others may be at work before that"
+    );
+}
+
+#[tokio::test]
+async fn who_cannot_leave_says_so() {
+    let broker = Broker::start(1).await;
+    let mut membership = join(&broker, settings(&["r0"])).await;
+    assigned(&mut membership).await;
+    broker.set(|group| group.silent = true);
+    let lease = membership.lease();
+    let left = timeout(PATIENCE, membership.leave())
+        .await
+        .expect("bounded in time");
+    assert!(left.is_err(), "nobody was told");
+    assert!(!lease.is_valid(), "given up all the same");
 }
 
 #[tokio::test]
