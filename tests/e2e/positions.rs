@@ -9,16 +9,19 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use integration::admin::{Isolation, NewTopic};
 use integration::cluster::{Cluster, ClusterOptions};
+use integration::daemon::DaemonFile;
 use integration::jars::V3_9_2;
-use integration::produce::Producer;
+use integration::oracle::{self, Rule};
+use integration::produce::{Load, Producer};
 use integration::record_file::Record;
 use integration::scenario::{Side, World, lone_scenario, report, scenario};
+use integration::scratch;
 use integration::wait::wait_until;
 use kafka_client::{ClusterSettings, ConnectionSettings};
 use kafka_wire::ids::{TopicId, TopicPartition};
 use mirror_positions::{
-    PositionToWrite, PositionTopic, PositionTopicError, PositionTopicSettings, StoredPositions,
-    read_if_exists,
+    MirroredPartition, PositionToWrite, PositionTopic, PositionTopicError, PositionTopicSettings,
+    StoredPositions, read_if_exists,
 };
 
 const LIMIT: Duration = Duration::from_mins(2);
@@ -60,14 +63,17 @@ async fn open(
     Ok(PositionTopic::open(connect(bootstrap).await?, settings).await)
 }
 
-fn orders(partition: i32) -> TopicPartition {
-    TopicPartition::new("orders", partition)
+fn orders(partition: i32) -> MirroredPartition {
+    MirroredPartition {
+        cluster_id: SOURCE_ID.to_owned(),
+        tp: TopicPartition::new("orders", partition),
+        target_topic: Arc::from("orders"),
+    }
 }
 
 fn position(partition: i32, offset: i64) -> PositionToWrite {
     PositionToWrite {
-        cluster_id: SOURCE_ID.to_owned(),
-        tp: orders(partition),
+        partition: orders(partition),
         topic_id: TopicId([7; 16]),
         offset,
         leader_epoch: 3,
@@ -79,7 +85,7 @@ fn position(partition: i32, offset: i64) -> PositionToWrite {
 fn positions(stored: &StoredPositions) -> BTreeMap<i32, (i64, i64)> {
     let of_source = stored.of_cluster(SOURCE_ID);
     of_source
-        .map(|(tp, found)| (tp.partition, (found.fence, found.offset)))
+        .map(|(whose, found)| (whose.tp.partition, (found.fence, found.offset)))
         .collect()
 }
 
@@ -113,7 +119,7 @@ async fn one_owner_after_the_other(side: &Side, topic: &str) -> Result<()> {
     let stored = second.read().await?;
     ensure!(positions(&stored) == [(0, (2, 90)), (1, (1, 250))].into());
     ensure!((stored.fence("flow"), stored.fence("other")) == (2, 0));
-    let found = stored.position(SOURCE_ID, &orders(0)).context("no position")?;
+    let found = stored.position(&orders(0)).context("no position")?;
     ensure!(found.instance == "second" && found.flow == "flow" && found.topic_id == TopicId([7; 16]));
     ensure!(found.leader_epoch == 3 && found.metadata == "heliostat/1 epoch=3");
     Ok(())
@@ -130,7 +136,8 @@ fn created_and_handed_over(name: &str, side: impl Fn(&World) -> &Side) {
 
         let lines = lines(side, &topic)?;
         let id = TopicId([7; 16]);
-        let key = format!("position/1 cluster=a-source topic=orders partition=0 id={id} fence=1");
+        let key =
+            format!("position/1 cluster=a-source topic=orders partition=0 id={id} target=orders fence=1");
         let of_key: Vec<_> = lines
             .iter()
             .filter(|(found, _)| *found == key)
@@ -154,6 +161,57 @@ fn created_and_handed_over_on_3_9() {
 #[test]
 fn created_and_handed_over_on_4_3() {
     created_and_handed_over("positions-4-3", |world| &world.target);
+}
+
+/// One topic mirrored under two names: each copy has a position of its own, in the same topic of positions.
+#[test]
+fn two_flows_with_two_prefixes_share_no_position() {
+    scenario("positions-two-names", |world| {
+        let topic = world.topic("t");
+        world.source.admin().create_topic(&NewTopic::new(&topic, 3))?;
+        let load = |first, records| Load {
+            first,
+            ..Load::new(&topic, records)
+        };
+        let produce =
+            |first, records| Producer::open(&world.source.bootstrap, &[])?.generate(&load(first, records));
+        produce(0, 3_000)?;
+        let one = DaemonFile::new(world, &scratch::path("state")?);
+        let mut daemon = one.start()?;
+        daemon.wait_until_caught_up(&[topic.clone()], LIMIT)?;
+        daemon.stop()?;
+
+        let prefix = format!("{}copy-of-", world.topic(""));
+        let group = world.group();
+        let second_flow = format!(
+            "[[flows]]\nname = \"{group}-copy\"\nfrom = \"source\"\nto = \"target\"\ntopics = [\"{topic}\"]\n\
+             rename = {{ prefix = \"{prefix}\" }}\npositions_topic = \"{}\"\ncommit_group = \"{group}-copy\"\n",
+            DaemonFile::positions_topic(world)
+        );
+        let both = one.line(&second_flow);
+        for (first, records) in [(3_000, 3_000), (6_000, 1_000)] {
+            produce(first, records)?;
+            let mut daemon = both.start()?;
+            daemon.wait_until_caught_up(&[topic.clone()], LIMIT)?;
+            let end = first + records;
+            wait_until("the copy is complete", LIMIT, || {
+                let positions = world.source.admin().committed(&format!("{group}-copy"))?;
+                let offsets = positions.values().map(|committed| committed.offset);
+                Ok(u64::try_from(offsets.sum::<i64>())? == end)
+            })?;
+            daemon.stop()?;
+        }
+        let dump =
+            |side: &Side, name: &str| side.admin().dump(&[name.to_owned()], Isolation::ReadUncommitted);
+        let source = dump(&world.source, &topic)?;
+        for name in [topic.clone(), format!("{prefix}{topic}")] {
+            let mut rule = Rule::preserve();
+            rule.renamed.insert(topic.clone(), name.clone());
+            let mirrored = oracle::compare(&source, &dump(&world.target, &name)?, &rule)?;
+            ensure!(mirrored.records == 7_000, "{name}: {mirrored:?}");
+        }
+        Ok(())
+    });
 }
 
 #[test]
@@ -306,7 +364,7 @@ fn read_after_the_cleaner(name: &str, side: impl Fn(&World) -> &Side) {
         let transaction = [("transactional.id", topic.as_str())];
         let producer = Producer::open(&side.bootstrap, &transaction)?;
         producer.begin()?;
-        let key = format!("position/1 cluster={SOURCE_ID} topic=orders partition=99 fence=1");
+        let key = format!("position/1 cluster={SOURCE_ID} topic=orders partition=99 target=orders fence=1");
         let value = "position/1 offset=5 flow=java instance=java written=0 metadata=";
         producer.send(&[Record::new(&topic).partition(0).key(key).value(value)])?;
         producer.commit()?;

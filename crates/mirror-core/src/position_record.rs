@@ -4,7 +4,7 @@
 //! consumer shows a record as (key, then value):
 //!
 //! ```text
-//! position/1 cluster=SRC1 topic=orders partition=3 id=AAECAwQFBgcICQoLDA0ODw fence=7
+//! position/1 cluster=SRC1 topic=orders partition=3 id=AAECAwQFBgcICQoLDA0ODw target=eu.orders fence=7
 //! position/1 offset=1200 epoch=5 flow=eu instance=a written=1764000000000 metadata=heliostat/1%20epoch=5
 //!
 //! claim/1 flow=eu fence=7 instance=a
@@ -15,6 +15,10 @@
 //! characters or anything beyond ASCII. An unknown field is left out of account; an unknown version is an error, because
 //! what a later version means cannot be guessed.
 //!
+//! **The target topic's name is part of the key.** A position says how far a source partition is on *that* topic: two
+//! flows that mirror it under different names are at different places, and what was mirrored under a former name says
+//! nothing of the new one ([`MirroredPartition`]). A flow that is only renamed goes on where it was: its own name is not.
+//!
 //! **The fence is part of the key.** Each owner of positions takes a fence above all earlier ones ([`ClaimKey`]) and
 //! writes under it. The highest fence of a partition holds its position ([`StoredPositions`]); a record that an earlier
 //! owner writes late has another key, so it neither hides the newer one nor lets compaction remove it. Within one fence
@@ -24,6 +28,7 @@
 //! - (B) A tombstone under one fence never changes what stands under another.
 
 use std::fmt;
+use std::sync::Arc;
 
 use kafka_wire::{TopicId, TopicPartition};
 
@@ -47,13 +52,22 @@ pub enum PositionRecordKey {
     Claim(ClaimKey),
 }
 
-/// What a position belongs to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PositionKey {
+/// A partition of a source cluster, and the topic it is mirrored to: what there is one position of.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct MirroredPartition {
     /// The source cluster's id, so that a mirror of the other direction is told apart.
     pub cluster_id: String,
     /// The partition on the source.
     pub tp: TopicPartition,
+    /// The topic's name on the target.
+    pub target_topic: Arc<str>,
+}
+
+/// What a position belongs to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PositionKey {
+    /// Whose position it is.
+    pub partition: MirroredPartition,
     /// The topic's id on the source; [`TopicId::ZERO`] where brokers know none (before 2.8).
     pub topic_id: TopicId,
     /// The fence of the owner that wrote it, from 0.
@@ -155,8 +169,11 @@ impl PositionRecordKey {
         let (kind, fields) = Fields::parse(bytes)?;
         if kind == POSITION {
             Ok(Self::Position(PositionKey {
-                cluster_id: fields.text("cluster")?,
-                tp: TopicPartition::new(fields.text("topic")?, fields.number("partition", 0)?),
+                partition: MirroredPartition {
+                    cluster_id: fields.text("cluster")?,
+                    tp: TopicPartition::new(fields.text("topic")?, fields.number("partition", 0)?),
+                    target_topic: fields.text("target")?.into(),
+                },
                 topic_id: fields.optional("id")?.unwrap_or(TopicId::ZERO),
                 fence: fields.number("fence", 0)?,
             }))
@@ -176,12 +193,18 @@ impl PositionRecordKey {
 impl fmt::Display for PositionKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut line = Line::begin(f, POSITION)?;
-        line.text("cluster", &self.cluster_id)?;
-        line.text("topic", &self.tp.topic)?;
-        line.plain("partition", self.tp.partition)?;
+        let MirroredPartition {
+            cluster_id,
+            tp,
+            target_topic,
+        } = &self.partition;
+        line.text("cluster", cluster_id)?;
+        line.text("topic", &tp.topic)?;
+        line.plain("partition", tp.partition)?;
         if !self.topic_id.is_zero() {
             line.plain("id", self.topic_id)?;
         }
+        line.text("target", target_topic)?;
         line.plain("fence", self.fence)
     }
 }

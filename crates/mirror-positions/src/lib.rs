@@ -23,6 +23,6 @@ pub mod reverse_flow;
 pub mod topic;
 
 pub use error::PositionTopicError;
-pub use mirror_core::position_record::{StoredPosition, StoredPositions};
+pub use mirror_core::position_record::{MirroredPartition, StoredPosition, StoredPositions};
 pub use reverse_flow::{ReverseFlow, reverse_flow};
 pub use topic::{PositionToWrite, PositionTopic, PositionTopicSettings, read_if_exists};

@@ -3,13 +3,13 @@
 //! Two flows over the same names in both directions fill both clusters for ever. Each keeps its positions on its own
 //! target, which is the other's source: there, positions that name our target as their source give the other one away.
 //!
-//! What cannot be seen: positions tell a topic's name on *their* source only. A reverse flow that renames its topics on
-//! the way is reported although it makes no circle; whoever runs both by intent has to tell.
+//! What cannot be seen: which topics the other flow will read next. One that renames its topics on the way is reported
+//! although it may leave out what it wrote itself, and so make no circle; whoever runs both by intent has to tell.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use mirror_core::position_record::StoredPositions;
+use mirror_core::position_record::{MirroredPartition, StoredPositions};
 
 /// A flow that comes from the cluster we would write to, over a topic we would read.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,7 +30,7 @@ pub fn reverse_flow(
     topics: &BTreeSet<Arc<str>>,
 ) -> Vec<ReverseFlow> {
     let mut found: BTreeMap<(&str, &Arc<str>), i64> = BTreeMap::new();
-    for (tp, position) in stored_on_source.of_cluster(target_cluster_id) {
+    for (MirroredPartition { tp, .. }, position) in stored_on_source.of_cluster(target_cluster_id) {
         if topics.contains(&tp.topic) {
             let newest = found
                 .entry((&position.flow, &tp.topic))
@@ -59,8 +59,11 @@ mod tests {
         let mut fold = PositionFold::default();
         for (log_offset, (cluster_id, topic, partition, flow, written_at_ms)) in (0_i64..).zip(positions) {
             let key = PositionKey {
-                cluster_id: (*cluster_id).to_owned(),
-                tp: TopicPartition::new(*topic, *partition),
+                partition: MirroredPartition {
+                    cluster_id: (*cluster_id).to_owned(),
+                    tp: TopicPartition::new(*topic, *partition),
+                    target_topic: Arc::from(*topic),
+                },
                 topic_id: TopicId::ZERO,
                 fence: 1,
             };

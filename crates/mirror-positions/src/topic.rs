@@ -16,9 +16,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use kafka_client::Cluster;
 use kafka_record::{BatchBuilder, Codec, CodecContexts, HEADER_LEN, OutgoingBatch};
-use kafka_wire::ids::{TopicId, TopicPartition};
+use kafka_wire::ids::TopicId;
 use mirror_core::position_record::{
-    ClaimKey, ClaimValue, PositionKey, PositionRecordKey, PositionValue, StoredPositions,
+    ClaimKey, ClaimValue, MirroredPartition, PositionKey, PositionRecordKey, PositionValue, StoredPositions,
 };
 use tokio::sync::Mutex;
 
@@ -52,10 +52,8 @@ pub struct PositionTopicSettings {
 /// A position as its owner hands it over.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PositionToWrite {
-    /// The source cluster's id.
-    pub cluster_id: String,
-    /// The partition on the source.
-    pub tp: TopicPartition,
+    /// Whose position it is.
+    pub partition: MirroredPartition,
     /// The topic's id on the source; [`TopicId::ZERO`] when not known.
     pub topic_id: TopicId,
     /// The first source offset that is not known to be on the target; from 0.
@@ -89,8 +87,8 @@ struct Writing {
     codecs: CodecContexts,
 }
 
-/// Source cluster id and partition, to the keys of its positions with their fences.
-type Keys = BTreeMap<(String, TopicPartition), BTreeMap<Vec<u8>, i64>>;
+/// The keys of each partition's positions, with their fences.
+type Keys = BTreeMap<MirroredPartition, BTreeMap<Vec<u8>, i64>>;
 
 /// A record to be appended; without a value it takes its key back.
 struct NewRecord {
@@ -138,6 +136,11 @@ impl PositionTopic {
     /// The name of the topic.
     pub fn name(&self) -> &Arc<str> {
         &self.settings.topic
+    }
+
+    /// The flow whose positions are written here.
+    pub fn flow(&self) -> &str {
+        &self.settings.flow
     }
 
     /// Reads the whole topic, up to its end.
@@ -233,7 +236,7 @@ impl PositionTopic {
     fn check(&self, fence: i64, position: &PositionToWrite) -> Result<(), PositionTopicError> {
         let unfit = |source| PositionTopicError::Unfit {
             topic: Arc::clone(&self.settings.topic),
-            tp: position.tp.clone(),
+            tp: position.partition.tp.clone(),
             source,
         };
         PositionRecordKey::decode(&key_bytes(fence, position)).map_err(unfit)?;
@@ -267,7 +270,7 @@ impl PositionTopic {
     fn records_of(&self, fence: i64, position: &PositionToWrite, written_at_ms: i64) -> Vec<NewRecord> {
         let key = key_bytes(fence, position);
         let keys = self.keys();
-        let known = keys.get(&(position.cluster_id.clone(), position.tp.clone()));
+        let known = keys.get(&position.partition);
         let obsolete: Vec<NewRecord> = known
             .into_iter()
             .flatten()
@@ -289,9 +292,7 @@ impl PositionTopic {
     fn note_written(&self, fence: i64, positions: &[PositionToWrite]) {
         let mut keys = self.keys();
         for position in positions {
-            let of_partition = keys
-                .entry((position.cluster_id.clone(), position.tp.clone()))
-                .or_default();
+            let of_partition = keys.entry(position.partition.clone()).or_default();
             of_partition.retain(|_, known_fence| *known_fence > fence);
             of_partition.insert(key_bytes(fence, position), fence);
         }
@@ -299,8 +300,8 @@ impl PositionTopic {
 
     fn remember(&self, stored: &StoredPositions) {
         let mut keys = Keys::new();
-        for (cluster_id, tp, fence, key) in stored.position_keys() {
-            let of_partition = keys.entry((cluster_id.to_owned(), tp.clone())).or_default();
+        for (partition, fence, key) in stored.position_keys() {
+            let of_partition = keys.entry(partition.clone()).or_default();
             of_partition.insert(key.to_vec(), fence);
         }
         *self.keys() = keys;
@@ -415,8 +416,7 @@ pub async fn read_if_exists(
 
 fn key_bytes(fence: i64, position: &PositionToWrite) -> Vec<u8> {
     let key = PositionKey {
-        cluster_id: position.cluster_id.clone(),
-        tp: position.tp.clone(),
+        partition: position.partition.clone(),
         topic_id: position.topic_id,
         fence,
     };

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use bytes::Bytes;
 use kafka_client::Cluster;
@@ -50,6 +51,8 @@ pub(crate) async fn position_store(
                 topic: Arc::new(topic),
                 source_cluster_id: cluster_id(source),
                 commit_group: commit_group.as_deref().map(source_group),
+                rename: config.rename.clone(),
+                told_renamed: AtomicBool::new(false),
             }))
         }
     }

@@ -3,15 +3,23 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use kafka_client::group::{CommittedOffset, GroupClient};
 use kafka_wire::error_code::ErrorCode;
 use kafka_wire::ids::TopicPartition;
-use mirror_positions::{PositionToWrite, PositionTopic};
+use mirror_config::Rename;
+use mirror_positions::{MirroredPartition, PositionToWrite, PositionTopic, StoredPositions};
+
+use tokio::time::timeout;
 
 use crate::events;
 use crate::ownership::Ownership;
 use crate::run_error::RunError;
+
+/// How long a group for lag tools may take to be told.
+const TELL_GROUP_MAX: Duration = Duration::from_secs(1);
 
 /// Positions as they are stored outside of this process.
 pub(crate) enum PositionStore {
@@ -24,6 +32,10 @@ pub(crate) struct TargetPositions {
     pub(crate) topic: Arc<PositionTopic>,
     /// Names the source in the records.
     pub(crate) source_cluster_id: String,
+    /// A position counts on one target topic only: the one that this makes of the source's name.
+    pub(crate) rename: Rename,
+    /// Told once that positions of ours are of another target topic.
+    pub(crate) told_renamed: AtomicBool,
     /// A group on the source that the positions are told to as well, for lag tools.
     pub(crate) commit_group: Option<GroupClient>,
 }
@@ -53,17 +65,7 @@ impl PositionStore {
             Self::SourceGroup(group) => group.committed().await.map_err(RunError::Client),
             Self::TargetTopic(positions) => {
                 let stored = positions.topic.read().await.map_err(RunError::Positions)?;
-                Ok(stored
-                    .of_cluster(&positions.source_cluster_id)
-                    .map(|(tp, stored)| {
-                        let committed = CommittedOffset {
-                            offset: stored.offset,
-                            leader_epoch: stored.leader_epoch,
-                            metadata: stored.metadata.clone(),
-                        };
-                        (tp.clone(), committed)
-                    })
-                    .collect())
+                Ok(positions.of_our_topics(&stored))
             }
         }
     }
@@ -95,8 +97,7 @@ impl PositionStore {
                 let records: Vec<PositionToWrite> = positions
                     .iter()
                     .map(|position| PositionToWrite {
-                        cluster_id: own.source_cluster_id.clone(),
-                        tp: position.tp.clone(),
+                        partition: own.mirrored(&position.tp),
                         topic_id: position.topic_id,
                         offset: position.committed.offset,
                         leader_epoch: position.committed.leader_epoch,
@@ -108,11 +109,52 @@ impl PositionStore {
                     .await
                     .map_err(RunError::Positions)?;
                 if let Some(group) = &own.commit_group {
-                    tell_group(group, positions).await;
+                    // Positions are safe already: a source that hangs must not hold up the next ones.
+                    if timeout(TELL_GROUP_MAX, tell_group(group, positions)).await.is_err() {
+                        events::commit_group_late(group.group_id());
+                    }
                 }
                 Ok(Vec::new())
             }
         }
+    }
+}
+
+// === impl TargetPositions ===
+
+impl TargetPositions {
+    fn mirrored(&self, tp: &TopicPartition) -> MirroredPartition {
+        MirroredPartition {
+            cluster_id: self.source_cluster_id.clone(),
+            tp: tp.clone(),
+            target_topic: self.rename.target_name(&tp.topic),
+        }
+    }
+
+    /// The positions on the topics that this flow writes to, whichever flow wrote them.
+    fn of_our_topics(&self, stored: &StoredPositions) -> BTreeMap<TopicPartition, CommittedOffset> {
+        let mut ours = BTreeMap::new();
+        let mut others = Vec::new();
+        for (whose, position) in stored.of_cluster(&self.source_cluster_id) {
+            if *whose == self.mirrored(&whose.tp) {
+                let committed = CommittedOffset {
+                    offset: position.offset,
+                    leader_epoch: position.leader_epoch,
+                    metadata: position.metadata.clone(),
+                };
+                ours.insert(whose.tp.clone(), committed);
+            } else if position.flow == self.topic.flow() {
+                others.push(whose);
+            }
+        }
+        let former = others.into_iter().find(|former| !ours.contains_key(&former.tp));
+        if let Some(former) = former
+            && !self.told_renamed.swap(true, Ordering::Relaxed)
+        {
+            let now = self.rename.target_name(&former.tp.topic);
+            events::positions_of_another_target(&former.tp, &former.target_topic, &now);
+        }
+        ours
     }
 }
 

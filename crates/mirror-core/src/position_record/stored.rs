@@ -2,24 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use kafka_wire::{TopicId, TopicPartition};
+use kafka_wire::TopicId;
 
-use super::{ClaimKey, ClaimValue, PositionKey, PositionRecordError, PositionRecordKey, PositionValue};
+use super::{
+    ClaimKey, ClaimValue, MirroredPartition, PositionKey, PositionRecordError, PositionRecordKey,
+    PositionValue,
+};
 
 /// Takes in the records of the topic one by one.
 ///
 /// Keys are told apart by their bytes, as compaction does it: so the outcome is the same before and after (A).
 #[derive(Debug, Default)]
 pub struct PositionFold {
-    partitions: BTreeMap<Partition, Keys>,
+    partitions: BTreeMap<MirroredPartition, Keys>,
     claims: BTreeMap<Box<[u8]>, StoredClaim>,
-}
-
-/// A partition of a source cluster.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Partition {
-    cluster_id: String,
-    tp: TopicPartition,
 }
 
 /// What stands under the keys of one partition: most often one, briefly more after its owner changed.
@@ -28,7 +24,7 @@ type Keys = BTreeMap<Box<[u8]>, StoredPosition>;
 /// What all records say together.
 #[derive(Debug, Default)]
 pub struct StoredPositions {
-    partitions: BTreeMap<String, BTreeMap<TopicPartition, Settled>>,
+    partitions: BTreeMap<MirroredPartition, Settled>,
     claims: Vec<(Box<[u8]>, StoredClaim)>,
     fence_max: Option<i64>,
 }
@@ -102,15 +98,11 @@ impl PositionFold {
         value: Option<&[u8]>,
     ) -> Result<(), PositionRecordError> {
         let value = value.map(PositionValue::decode).transpose()?;
-        let partition = Partition {
-            cluster_id: key.cluster_id,
-            tp: key.tp,
-        };
         let Some(value) = value else {
-            if let Some(keys) = self.partitions.get_mut(&partition) {
+            if let Some(keys) = self.partitions.get_mut(&key.partition) {
                 keys.remove(bytes);
                 if keys.is_empty() {
-                    self.partitions.remove(&partition);
+                    self.partitions.remove(&key.partition);
                 }
             }
             return Ok(());
@@ -126,7 +118,7 @@ impl PositionFold {
             fence: key.fence,
             log_offset,
         };
-        let keys = self.partitions.entry(partition).or_default();
+        let keys = self.partitions.entry(key.partition).or_default();
         keys.insert(bytes.into(), position);
         Ok(())
     }
@@ -175,8 +167,7 @@ impl PositionFold {
                     .map(|(bytes, position)| (position.fence, bytes.clone()))
                     .collect(),
             };
-            let cluster = stored.partitions.entry(partition.cluster_id.clone()).or_default();
-            cluster.insert(partition.tp.clone(), settled);
+            stored.partitions.insert(partition.clone(), settled);
         }
         stored
     }
@@ -185,25 +176,26 @@ impl PositionFold {
 // === impl StoredPositions ===
 
 impl StoredPositions {
-    /// The position of a partition of the source cluster with this id.
-    pub fn position(&self, cluster_id: &str, tp: &TopicPartition) -> Option<&StoredPosition> {
-        let settled = self.partitions.get(cluster_id)?.get(tp)?;
-        Some(&settled.position)
+    /// The position of a partition on one target topic.
+    pub fn position(&self, partition: &MirroredPartition) -> Option<&StoredPosition> {
+        Some(&self.partitions.get(partition)?.position)
     }
 
-    /// The positions of one source cluster, in the order of its partitions.
-    pub fn of_cluster(&self, cluster_id: &str) -> impl Iterator<Item = (&TopicPartition, &StoredPosition)> {
-        let partitions = self.partitions.get(cluster_id).into_iter().flatten();
-        partitions.map(|(tp, settled)| (tp, &settled.position))
+    /// The positions of one source cluster, in the order of its partitions; several of a partition that is mirrored to
+    /// several topics.
+    pub fn of_cluster(
+        &self,
+        cluster_id: &str,
+    ) -> impl Iterator<Item = (&MirroredPartition, &StoredPosition)> {
+        self.iter()
+            .filter(move |(partition, _)| partition.cluster_id == cluster_id)
     }
 
-    /// All positions: source cluster id, partition, position.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &TopicPartition, &StoredPosition)> {
-        self.partitions.iter().flat_map(|(cluster_id, partitions)| {
-            partitions
-                .iter()
-                .map(|(tp, settled)| (cluster_id.as_str(), tp, &settled.position))
-        })
+    /// All positions.
+    pub fn iter(&self) -> impl Iterator<Item = (&MirroredPartition, &StoredPosition)> {
+        self.partitions
+            .iter()
+            .map(|(partition, settled)| (partition, &settled.position))
     }
 
     /// The highest fence this flow has claimed, or has written a position under that still holds; 0 if none.
@@ -214,8 +206,8 @@ impl StoredPositions {
             .map(|stored| stored.claim.fence);
         let written = self
             .iter()
-            .filter(|(_, _, position)| position.flow == flow)
-            .map(|(_, _, position)| position.fence);
+            .filter(|(_, position)| position.flow == flow)
+            .map(|(_, position)| position.fence);
         claimed.chain(written).max().unwrap_or(0)
     }
 
@@ -245,15 +237,11 @@ impl StoredPositions {
             .map(|(bytes, _)| &**bytes)
     }
 
-    /// Each key in the log that holds a position: source cluster id, partition, fence, and the key as it stands there.
-    pub fn position_keys(&self) -> impl Iterator<Item = (&str, &TopicPartition, i64, &[u8])> {
-        self.partitions.iter().flat_map(|(cluster_id, partitions)| {
-            partitions.iter().flat_map(move |(tp, settled)| {
-                settled
-                    .keys
-                    .iter()
-                    .map(move |(fence, bytes)| (cluster_id.as_str(), tp, *fence, &**bytes))
-            })
+    /// Each key in the log that holds a position: whose, its fence, and the key as it stands there.
+    pub fn position_keys(&self) -> impl Iterator<Item = (&MirroredPartition, i64, &[u8])> {
+        self.partitions.iter().flat_map(|(partition, settled)| {
+            let keys = settled.keys.iter();
+            keys.map(move |(fence, bytes)| (partition, *fence, &**bytes))
         })
     }
 }

@@ -8,10 +8,17 @@ use super::*;
 
 const CLUSTER: &str = "SRC1";
 
-fn key(partition: i32, fence: i64) -> PositionKey {
-    PositionKey {
+fn orders(partition: i32) -> MirroredPartition {
+    MirroredPartition {
         cluster_id: CLUSTER.to_owned(),
         tp: TopicPartition::new("orders", partition),
+        target_topic: Arc::from("eu.orders"),
+    }
+}
+
+fn key(partition: i32, fence: i64) -> PositionKey {
+    PositionKey {
+        partition: orders(partition),
         topic_id: TopicId::ZERO,
         fence,
     }
@@ -66,7 +73,7 @@ fn the_text_is_stable() {
     key.topic_id = TopicId([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]);
     assert_eq!(
         key.to_string(),
-        "position/1 cluster=SRC1 topic=orders partition=3 id=AAECAwQFBgcICQoLDA0ODw fence=7"
+        "position/1 cluster=SRC1 topic=orders partition=3 id=AAECAwQFBgcICQoLDA0ODw target=eu.orders fence=7"
     );
     assert_eq!(
         value(1200).to_string(),
@@ -97,7 +104,7 @@ fn a_later_version_is_named_and_nothing_is_guessed() {
 
 #[test]
 fn later_fields_are_ignored() {
-    let text = "position/1 shard=x fence=7 partition=3 flag topic=orders cluster=SRC1";
+    let text = "position/1 shard=x fence=7 partition=3 flag target=eu.orders topic=orders cluster=SRC1";
     assert_eq!(
         PositionRecordKey::decode(text.as_bytes()),
         Ok(PositionRecordKey::Position(key(3, 7)))
@@ -112,20 +119,30 @@ fn damaged_records_are_typed_errors() {
     let foreign: Check = |error| matches!(error, PositionRecordError::Foreign { .. });
     let missing: Check = |error| matches!(error, PositionRecordError::Missing { .. });
     let invalid: Check = |error| matches!(error, PositionRecordError::Invalid { .. });
-    let cases: [(&[u8], Check); 10] = [
+    let cases: [(&[u8], Check); 11] = [
         (b"", foreign),
         (b"\xff\xfe", foreign),
         (b"{\"version\":1}", foreign),
         (b"order-17", foreign),
         (b"position/1", missing),
-        (b"position/1 cluster=a topic=b partition=0", missing),
-        (b"position/1 cluster=a topic=b partition=-1 fence=1", invalid),
+        (b"position/1 cluster=a topic=b partition=0 target=c", missing),
+        (b"position/1 cluster=a topic=b partition=0 fence=1", missing),
         (
-            b"position/1 cluster=a topic=b partition=0 fence=9999999999999999999",
+            b"position/1 cluster=a topic=b partition=-1 target=c fence=1",
             invalid,
         ),
-        (b"position/1 cluster=%4 topic=b partition=0 fence=1", invalid),
-        (b"position/1 cluster=%FF topic=b partition=0 fence=1", invalid),
+        (
+            b"position/1 cluster=a topic=b partition=0 target=c fence=9999999999999999999",
+            invalid,
+        ),
+        (
+            b"position/1 cluster=%4 topic=b partition=0 target=c fence=1",
+            invalid,
+        ),
+        (
+            b"position/1 cluster=%FF topic=b partition=0 target=c fence=1",
+            invalid,
+        ),
     ];
     for (bytes, check) in cases {
         let error = PositionRecordKey::decode(bytes).unwrap_err();
@@ -157,20 +174,48 @@ fn a_late_write_of_an_older_fence_loses() {
         (key(0, 1).to_string(), Some(value(120).to_string())),
     ];
     let stored = fold(&log(&records));
-    let position = stored
-        .position(CLUSTER, &TopicPartition::new("orders", 0))
-        .unwrap();
+    let position = stored.position(&orders(0)).unwrap();
     assert_eq!((position.fence, position.offset), (2, 90));
     assert_eq!(
         stored.position_keys().count(),
         2,
         "the late key is there for the next owner to remove"
     );
+    let elsewhere = MirroredPartition {
+        cluster_id: "SRC2".to_owned(),
+        ..orders(0)
+    };
     assert_eq!(
-        stored.position("SRC2", &TopicPartition::new("orders", 0)),
+        stored.position(&elsewhere),
         None,
         "another cluster's topic of this name is another topic"
     );
+}
+
+#[test]
+fn each_target_topic_has_a_position_of_its_own() {
+    let renamed = MirroredPartition {
+        target_topic: Arc::from("copy.orders"),
+        ..orders(0)
+    };
+    let mut other = key(0, 2);
+    other.partition = renamed.clone();
+    let records = [
+        (key(0, 1).to_string(), Some(value(5000).to_string())),
+        (other.to_string(), Some(value(3).to_string())),
+    ];
+    let stored = fold(&log(&records));
+    let offset = |partition| stored.position(partition).map(|position| position.offset);
+    assert_eq!(
+        (offset(&orders(0)), offset(&renamed)),
+        (Some(5000), Some(3)),
+        "a higher fence on another topic says nothing of this one"
+    );
+    let keys: Vec<_> = stored
+        .position_keys()
+        .map(|(whose, fence, _)| (whose, fence))
+        .collect();
+    assert_eq!(keys, [(&renamed, 2), (&orders(0), 1)]);
 }
 
 #[test]
@@ -182,9 +227,7 @@ fn within_one_fence_the_later_record_wins_even_for_another_life_of_the_topic() {
         (second_life.to_string(), Some(value(3).to_string())),
     ];
     let stored = fold(&log(&records));
-    let position = stored
-        .position(CLUSTER, &TopicPartition::new("orders", 0))
-        .unwrap();
+    let position = stored.position(&orders(0)).unwrap();
     assert_eq!((position.offset, position.topic_id), (3, TopicId([7; 16])));
 }
 
@@ -291,7 +334,7 @@ proptest! {
             let stored = fold(&log);
             let found: BTreeMap<i32, (i64, i64)> = stored
                 .of_cluster(CLUSTER)
-                .map(|(tp, position)| (tp.partition, (position.fence, position.offset)))
+                .map(|(whose, position)| (whose.tp.partition, (position.fence, position.offset)))
                 .collect();
             prop_assert_eq!(&found, &newest);
         }
@@ -299,10 +342,12 @@ proptest! {
 
     #[test]
     fn keys_and_values_are_read_as_they_were_written(
-        cluster_id in "\\PC*", topic in "[a-zA-Z0-9._-]{1,249}", partition in 0..i32::MAX, id: [u8; 16],
-        fence in 0..i64::MAX, offset in 0..i64::MAX, leader_epoch in -1..i32::MAX, texts: [String; 3], written_at_ms: i64,
+        cluster_id in "\\PC*", topic in "[a-zA-Z0-9._-]{1,249}", target_topic in "\\PC*", partition in 0..i32::MAX,
+        id: [u8; 16], fence in 0..i64::MAX, offset in 0..i64::MAX, leader_epoch in -1..i32::MAX, texts: [String; 3], written_at_ms: i64,
     ) {
-        let key = PositionKey { cluster_id, tp: TopicPartition::new(topic, partition), topic_id: TopicId(id), fence };
+        let tp = TopicPartition::new(topic, partition);
+        let partition = MirroredPartition { cluster_id, tp, target_topic: target_topic.into() };
+        let key = PositionKey { partition, topic_id: TopicId(id), fence };
         let text = key.to_string();
         prop_assert!(text.is_ascii());
         prop_assert_eq!(PositionRecordKey::decode(text.as_bytes()), Ok(PositionRecordKey::Position(key)));
@@ -321,7 +366,7 @@ proptest! {
         let lines = [
             bytes,
             format!("position/1 {text}").into_bytes(),
-            format!("position/1 cluster={text} topic={text} partition=1 fence=1 id={text}").into_bytes(),
+            format!("position/1 cluster={text} topic={text} partition=1 target={text} fence=1 id={text}").into_bytes(),
             format!("claim/1 flow=%{text} fence={text} instance=").into_bytes(),
         ];
         let mut fold = PositionFold::default();

@@ -13,8 +13,8 @@ use kafka_wire::api_key::ApiKey;
 use kafka_wire::ids::{TopicId, TopicPartition};
 use mirror_core::position_record::{ClaimKey, ClaimValue, PositionKey, PositionRecordKey, PositionValue};
 use mirror_positions::{
-    PositionToWrite, PositionTopic, PositionTopicError, PositionTopicSettings, StoredPositions,
-    read_if_exists,
+    MirroredPartition, PositionToWrite, PositionTopic, PositionTopicError, PositionTopicSettings,
+    StoredPositions, read_if_exists,
 };
 
 use crate::peer::{Fault, Peer, TOPIC};
@@ -56,10 +56,17 @@ async fn read(peer: &Peer, patience: Duration) -> Result<StoredPositions, Positi
 
 const PATIENT: Duration = Duration::from_secs(5);
 
-fn record(partition: i32, fence: i64, offset: i64) -> (String, Option<String>) {
-    let key = PositionKey {
+fn orders(partition: i32) -> MirroredPartition {
+    MirroredPartition {
         cluster_id: SOURCE_ID.to_owned(),
         tp: TopicPartition::new("orders", partition),
+        target_topic: Arc::from("orders"),
+    }
+}
+
+fn record(partition: i32, fence: i64, offset: i64) -> (String, Option<String>) {
+    let key = PositionKey {
+        partition: orders(partition),
         topic_id: TopicId::ZERO,
         fence,
     };
@@ -86,8 +93,7 @@ fn rival_claim(fence: i64) -> (String, Option<String>) {
 
 fn position(partition: i32, offset: i64) -> PositionToWrite {
     PositionToWrite {
-        cluster_id: SOURCE_ID.to_owned(),
-        tp: TopicPartition::new("orders", partition),
+        partition: orders(partition),
         topic_id: TopicId::ZERO,
         offset,
         leader_epoch: -1,
@@ -99,7 +105,7 @@ fn position(partition: i32, offset: i64) -> PositionToWrite {
 fn positions(stored: &StoredPositions) -> Vec<(i32, i64, i64)> {
     let of_source = stored.of_cluster(SOURCE_ID);
     of_source
-        .map(|(tp, found)| (tp.partition, found.fence, found.offset))
+        .map(|(whose, found)| (whose.tp.partition, found.fence, found.offset))
         .collect()
 }
 
@@ -270,6 +276,32 @@ async fn a_new_owner_takes_older_keys_back_once_behind_its_own_record() {
     assert_eq!(*second, [(ours, true)]);
     let stored = topic.read().await.unwrap();
     assert_eq!(positions(&stored), [(0, 9, 1), (1, 2, 50)]);
+}
+
+/// Two flows that mirror a partition to two topics keep two positions, whoever claimed last.
+#[tokio::test]
+async fn the_position_of_another_target_topic_is_left_alone() {
+    let peer = Peer::start();
+    let ours = open(&peer).await;
+    ours.write(1, &[position(0, 5000)]).await.unwrap();
+    let copy = open(&peer).await;
+    copy.read().await.unwrap();
+    let copied = MirroredPartition {
+        target_topic: Arc::from("copy.orders"),
+        ..orders(0)
+    };
+    let to_write = PositionToWrite {
+        partition: copied.clone(),
+        ..position(0, 3)
+    };
+    copy.write(2, &[to_write]).await.unwrap();
+    let stored = ours.read().await.unwrap();
+    let offset = |partition| stored.position(partition).map(|position| position.offset);
+    assert_eq!(
+        (offset(&orders(0)), offset(&copied)),
+        (Some(5000), Some(3)),
+        "{stored:?}"
+    );
 }
 
 #[tokio::test]
