@@ -47,10 +47,7 @@ fn check_pair(reading: &Reading<'_>, earlier: &ReadFlow, later: &ReadFlow) {
         });
     }
     let parallel = first.source.alias == second.source.alias && first.target.alias == second.target.alias;
-    if parallel
-        && first.rename == second.rename
-        && let Some(topic) = shared_name(earlier, later)
-    {
+    if parallel && let Some(topic) = shared_target(earlier, later) {
         reading.error(ConfigError::Refused {
             reason: format!(
                 "flows {} and {} would both write {topic}",
@@ -86,8 +83,17 @@ fn comes_back(topic: &str, there: &FlowConfig, back: &FlowConfig) -> bool {
     there.topics.matches(&topic) && back.topics.matches(&abroad) && there.topics.matches(&home)
 }
 
-/// A topic that both mirror, among those that one of them names.
-fn shared_name<'a>(one: &'a ReadFlow, other: &'a ReadFlow) -> Option<&'a String> {
-    let mut literals = one.literals.iter().chain(&other.literals);
-    literals.find(|name| one.config.topics.matches(name) && other.config.topics.matches(name))
+/// A topic of the target that both write to, among those that one of them names.
+fn shared_target(one: &ReadFlow, other: &ReadFlow) -> Option<Arc<str>> {
+    let written_by_both = |named: &ReadFlow, other: &ReadFlow| {
+        let literals = named.literals.iter().map(|name| Arc::from(name.as_str()));
+        let mut targets = literals
+            .filter(|name| named.config.topics.matches(name))
+            .map(|name| named.config.rename.target_name(&name));
+        targets.find(|target| {
+            let source = target.strip_prefix(other.config.rename.prefix.as_str());
+            source.is_some_and(|name| other.config.topics.matches(name))
+        })
+    };
+    written_by_both(one, other).or_else(|| written_by_both(other, one))
 }

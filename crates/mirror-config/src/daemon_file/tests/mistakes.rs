@@ -267,6 +267,21 @@ fn the_same_topic_twice_into_one_cluster() {
 }
 
 #[test]
+fn two_topics_into_one() {
+    for (first, second) in [
+        ("topics=['x.orders']", "topics=['o.*']\nrename={prefix='x.'}"),
+        ("topics=['x.*']", "topics=['orders']\nrename={prefix='x.'}"),
+    ] {
+        assert_eq!(
+            errors(&two_flows(first, SAME, second)),
+            [
+                "flows a and b would both write x.orders (heliostat.toml:10: [[flows]]): exclude the topic in one of them"
+            ]
+        );
+    }
+}
+
+#[test]
 fn same_names_in_both_directions() {
     const ADVICE: &str = "name the topics of one direction without patterns, or give both a prefix and exclude it in the \
                           other: rename = { prefix = \"PREFIX.\" }, exclude = [\"PREFIX\\\\..*\"]";
