@@ -252,7 +252,10 @@ impl Expected {
             ..
         } = *self;
         if !topic_id.is_zero() && !found.topic_id.is_zero() && topic_id != found.topic_id {
-            let detail = format!("the topic's id was {topic_id} and is {}", found.topic_id);
+            let detail = format!(
+                "the topic was made anew on the target: the topic's id was {topic_id} and is {}",
+                found.topic_id
+            );
             return self.mismatch(0, &detail);
         }
         if found.log_end <= last_offset {
