@@ -176,6 +176,10 @@ pub(crate) fn topic_not_ready(topic: &str, reason: &impl std::fmt::Display) {
     warn!(%topic, "not ready on the target, trying again: {reason}");
 }
 
+pub(crate) fn topic_refused(topic: &str, reason: &str) {
+    error!(%topic, "topic NOT mirrored: {reason}");
+}
+
 pub(crate) fn commit_group_failed(group: &str, reason: &ClientError) {
     warn!(
         group,

@@ -8,6 +8,7 @@ mod anchors;
 mod commands;
 mod discovery;
 mod drain;
+mod elections;
 mod trouble;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,6 +21,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
 use self::anchors::Waiting;
+use self::elections::Elections;
 use crate::committer::Committer;
 use crate::control::FlowCommand;
 use crate::events;
@@ -61,6 +63,8 @@ pub(crate) struct Generation {
     stop_committing: watch::Sender<bool>,
     /// When the source's metadata is asked for next.
     refresh_due: Instant,
+    /// Partitions that the source shows without a leader.
+    elections: Elections,
     /// Looks at the source that failed, one after the other.
     refresh_failures: u32,
     producer: Task<()>,
@@ -148,6 +152,7 @@ impl Generation {
             draining: watch::Sender::new(false),
             stop_committing,
             refresh_due: Instant::now(),
+            elections: Elections::new(REFRESH_PAUSE, flow.config.topic_refresh),
             refresh_failures: 0,
             flow,
         })

@@ -1,5 +1,9 @@
 //! The target's topics: who leads their partitions, and making them before the first record.
 
+mod oldest_record;
+mod plan;
+mod retelling;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -12,12 +16,15 @@ use kafka_wire::api_key::ApiKey;
 use kafka_wire::error_code::ErrorCode;
 use kafka_wire::ids::{TopicId, TopicPartition};
 use mirror_core::topic_plan::{
-    PartitionRule, Settings, SourceTopic, TargetCluster, TargetTopic, TopicAction, TopicPlan, TopicToCreate,
-    settings,
+    PartitionRule, Settings, TargetCluster, TargetTopic, TopicAction, TopicPlan, TopicToCreate, settings,
 };
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 
+use self::oldest_record::OldestRecords;
+pub(crate) use self::oldest_record::SourceLog;
+use self::plan::{depends_on_age, plan, too_short_retention};
+use self::retelling::Retelling;
 use crate::events;
 use crate::producer::{Leaders, TargetLeader};
 use crate::shared::FlowShared;
@@ -54,6 +61,9 @@ pub(crate) struct TargetTopics {
     wanted: Mutex<BTreeSet<Arc<str>>>,
     lives: Mutex<Lives>,
     leaders: watch::Sender<Leaders>,
+    oldest_records: OldestRecords,
+    /// Why topics are not ready, as far as it was told.
+    told: Mutex<Retelling>,
 }
 
 /// Which topic each name stood for when it was first seen.
@@ -67,9 +77,14 @@ struct Lives {
 pub(crate) struct WantedTopic<'a> {
     pub(crate) name: &'a Arc<str>,
     pub(crate) partitions: i32,
+    /// The source's.
     pub(crate) replication_factor: i16,
+    /// What the flow is to give a topic that it makes; `None`: the source's, as far as brokers reach.
+    pub(crate) configured_replication_factor: Option<i16>,
     pub(crate) settings: &'a Settings,
     pub(crate) rule: PartitionRule,
+    /// Is a topic refused that deletes records sooner than the source does?
+    pub(crate) refuse_short_retention: bool,
 }
 
 // === impl TargetTopics ===
@@ -81,6 +96,8 @@ impl TargetTopics {
             wanted: Mutex::default(),
             lives: Mutex::default(),
             leaders: watch::Sender::default(),
+            oldest_records: OldestRecords::default(),
+            told: Mutex::default(),
         })
     }
 
@@ -105,7 +122,11 @@ impl TargetTopics {
     }
 
     /// Makes the topic exist with enough partitions, and says what the router has to know of it.
-    pub(crate) async fn prepare(&self, wanted: &WantedTopic<'_>) -> Result<TargetShape, NotReady> {
+    pub(crate) async fn prepare(
+        &self,
+        wanted: &WantedTopic<'_>,
+        log: SourceLog<'_>,
+    ) -> Result<TargetShape, NotReady> {
         let name = wanted.name;
         let metadata = self
             .cluster
@@ -125,13 +146,6 @@ impl TargetTopics {
             replication_factor: replication_factor(topic),
             settings: &described,
         });
-        let source = SourceTopic {
-            name,
-            partitions: wanted.partitions,
-            replication_factor: wanted.replication_factor,
-            settings: wanted.settings,
-            oldest_record_age_ms: None,
-        };
         let cluster = TargetCluster {
             brokers: metadata.brokers.len(),
             min_insync_replicas: admin::broker_setting(&self.cluster, "min.insync.replicas")
@@ -141,11 +155,14 @@ impl TargetTopics {
                 .and_then(|value| value.parse().ok()),
             known_settings: None,
         };
-        let plan = TopicPlan::new(&source, target.as_ref(), &cluster, wanted.rule);
-        for finding in &plan.findings {
-            events::topic_finding(name, finding);
-        }
-        let partitions = self.carry_out(name, plan).await?;
+        let age_ms = if depends_on_age(wanted, target.as_ref(), &cluster) {
+            self.oldest_records.age_ms(log).await
+        } else {
+            None
+        };
+        let partitions = self
+            .carry_out(wanted, plan(wanted, target.as_ref(), &cluster, age_ms))
+            .await?;
         let described = if existing.is_some() {
             described
         } else {
@@ -163,23 +180,46 @@ impl TargetTopics {
         })
     }
 
-    /// Does what the plan says and returns the number of partitions that the topic then has.
-    async fn carry_out(&self, name: &Arc<str>, plan: TopicPlan) -> Result<i32, NotReady> {
-        match plan.action {
-            TopicAction::Nothing => Ok(plan.target_partitions),
-            TopicAction::Create(topic) => {
-                self.create(name, topic).await?;
-                Ok(plan.target_partitions)
+    /// Tells how it went with a topic of the source: why it cannot be mirrored yet, which is tried again every few
+    /// seconds and told rarely, or that there is nothing to tell any more.
+    pub(crate) fn tell(&self, topic: &Arc<str>, not_ready: Option<&NotReady>) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(reason) = not_ready else {
+            told.forget(topic);
+            return;
+        };
+        if told.is_due(topic, &reason.to_string(), Instant::now()) {
+            match reason {
+                NotReady::Client(error) => events::topic_not_ready(topic, error),
+                NotReady::Refused(words) => events::topic_refused(topic, words),
             }
+        }
+    }
+
+    /// Does what the plan says, unless the flow refuses it, and returns the number of partitions that the topic then has.
+    async fn carry_out(&self, wanted: &WantedTopic<'_>, plan: TopicPlan) -> Result<i32, NotReady> {
+        let name = wanted.name;
+        if wanted.refuse_short_retention
+            && let Some(refusal) = too_short_retention(name, &plan.findings)
+        {
+            return Err(NotReady::Refused(refusal));
+        }
+        match plan.action {
+            TopicAction::Nothing => {}
+            TopicAction::Create(topic) => self.create(name, topic).await?,
             TopicAction::Grow { to, .. } => {
                 admin::grow_topic(&self.cluster, name, to)
                     .await
                     .map_err(NotReady::Client)?;
                 events::topic_grown(name, to);
-                Ok(to)
             }
-            TopicAction::Halt(refusal) => Err(NotReady::Refused(refusal.to_string())),
+            TopicAction::Halt(refusal) => return Err(NotReady::Refused(refusal.to_string())),
         }
+        // Told when the topic is mirrored, and so not at every attempt to make it ready.
+        for finding in &plan.findings {
+            events::topic_finding(name, finding);
+        }
+        Ok(plan.target_partitions)
     }
 
     /// The settings of a topic made a moment ago: brokers hear of it one after the other.

@@ -311,6 +311,25 @@ fn a_target_that_keeps_less_is_found() {
     assert!(plan.findings.iter().all(Finding::loses_records));
 }
 
+/// Segments are deleted by their newest record, so the oldest ones of nearly every log have outlived its retention.
+#[test]
+fn records_that_the_source_itself_is_about_to_delete_are_not_too_old() {
+    let stock = stock();
+    let mut source = source(&stock);
+    source.oldest_record_age_ms = Some(2 * 604_800_000);
+    assert_eq!(existing(&source, &stock, 8, PartitionRule::Preserve).findings, []);
+    let longer = with(&stock, &[("retention.ms", "604800001")]);
+    assert_eq!(
+        existing(&source, &longer, 8, PartitionRule::Preserve).findings,
+        []
+    );
+    let shorter = with(&stock, &[("retention.ms", "604799999")]);
+    let found = existing(&source, &shorter, 8, PartitionRule::Preserve).findings;
+    let [Finding::ShorterRetention { .. }, Finding::RecordsTooOld { .. }] = found[..] else {
+        panic!("{found:?}");
+    };
+}
+
 #[test]
 fn policies_that_differ_are_found() {
     let stock = stock();

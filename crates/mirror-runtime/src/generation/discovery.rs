@@ -21,7 +21,9 @@ use crate::partition::SourcePartition;
 use crate::routing::{CHUNKS, Routing, RoutingOutlets};
 use crate::run_error::RunError;
 use crate::start_positions::{Start, Starting};
-use crate::target_topics::{TargetShape, WantedTopic, count, describe_settings, replication_factor};
+use crate::target_topics::{
+    SourceLog, TargetShape, WantedTopic, count, describe_settings, replication_factor,
+};
 
 /// How a partition is started.
 pub(super) struct StartWith {
@@ -55,12 +57,13 @@ impl Generation {
         }
         self.start_partitions(&metadata).await?;
         self.assign();
-        if self
+        let leaderless = self
             .partitions
-            .values()
-            .any(|supervised| supervised.leader.is_none())
-        {
-            self.refresh_soon();
+            .iter()
+            .filter(|(_, supervised)| supervised.leader.is_none() && !supervised.partition.is_halted());
+        let leaderless = leaderless.map(|(tp, _)| tp.clone()).collect();
+        if let Some(pause) = self.elections.next_look(leaderless) {
+            self.refresh_due = self.refresh_due.min(Instant::now() + pause);
         }
         Ok(())
     }
@@ -124,11 +127,8 @@ impl Generation {
         let wanted = WantedTopic {
             name: &target_name,
             partitions,
-            replication_factor: self
-                .flow
-                .config
-                .replication_factor
-                .unwrap_or_else(|| replication_factor(topic)),
+            replication_factor: replication_factor(topic),
+            configured_replication_factor: self.flow.config.replication_factor,
             settings: &settings,
             rule: match self.flow.config.partitioning {
                 Partitioning::Preserve => PartitionRule::Preserve,
@@ -137,8 +137,17 @@ impl Generation {
                     partitions: known.map(|known| known.target.partitions),
                 },
             },
+            refuse_short_retention: self.flow.config.refuse_short_retention,
         };
-        match self.flow.target_topics.prepare(&wanted).await {
+        let log = SourceLog {
+            cluster: &self.flow.source,
+            tasks: &self.flow.shared.tasks,
+            topic,
+        };
+        let prepared = self.flow.target_topics.prepare(&wanted, log).await;
+        // A topic that is not ready is tried again at the next refresh; those that are do not wait for it.
+        self.flow.target_topics.tell(name, prepared.as_ref().err());
+        match prepared {
             Ok(target) => {
                 let target = match (self.flow.config.partitioning, known) {
                     (Partitioning::ByKey, Some(known)) => known.target,
@@ -152,10 +161,7 @@ impl Generation {
                 self.topics.insert(Arc::clone(name), known);
                 self.flow.shared.refresh_target.notify_one();
             }
-            Err(reason) => {
-                // The next refresh tries again; topics that are ready do not wait for this one.
-                events::topic_not_ready(name, &reason);
-            }
+            Err(_told) => {}
         }
         Ok(())
     }
