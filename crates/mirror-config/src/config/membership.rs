@@ -32,6 +32,20 @@ pub enum Assignor {
     RoundRobin,
 }
 
+// === impl MembershipConfig ===
+
+impl MembershipConfig {
+    /// The group's full name. One of ours carries the id of the source cluster: flows of one name that read different
+    /// clusters share nothing, least of all partitions.
+    pub fn group_of(&self, source_cluster_id: &str) -> String {
+        if self.protocol_type == crate::defaults::OUR_PROTOCOL_TYPE {
+            format!("{}-{source_cluster_id}", self.group_id)
+        } else {
+            self.group_id.clone()
+        }
+    }
+}
+
 // === impl Assignor ===
 
 impl Assignor {
