@@ -19,10 +19,11 @@ use tokio::time::Duration;
 
 use crate::events;
 use crate::flow::FlowContext;
+use crate::member_home::Group;
 use crate::position_store::{PositionStore, TargetPositions};
 use crate::run_error::RunError;
 use crate::settings;
-use crate::state_folder::StateFolder;
+use crate::state_folder::{LeftMembers, StateFolder};
 
 /// How long a coordinator that moves or loads is waited for.
 const COORDINATOR_PATIENCE: Duration = Duration::from_secs(10);
@@ -64,18 +65,25 @@ pub(crate) async fn join(
     context: &Arc<FlowContext>,
     state: &StateFolder,
     topics: BTreeMap<Arc<str>, i32>,
-) -> Membership {
+) -> (Membership, Group) {
     let config = &context.config.membership;
-    let (group_cluster, group_id) = match &*context.store {
-        PositionStore::SourceGroup(_) => (&context.source, config.group_id.clone()),
-        // Flows of one name that read different clusters share nothing, least of all partitions.
-        PositionStore::TargetTopic(positions) => {
-            let group_id = format!("{}-{}", config.group_id, positions.source_cluster_id);
-            (&context.target, group_id)
-        }
+    let group_id = config.group_of(&cluster_id(&context.source));
+    let group_cluster = match &*context.store {
+        PositionStore::SourceGroup(_) => &context.source,
+        PositionStore::TargetTopic(_) => &context.target,
     };
     events::joining(&group_id, topics.len());
-    let mut remembered = state.members();
+    let group = Group {
+        cluster_id: cluster_id(group_cluster),
+        group_id: group_id.clone(),
+    };
+    let mut remembered = match state.members(&group) {
+        LeftMembers::Ours(members) => members,
+        LeftMembers::NotOurs { members, because } => {
+            events::members_left_alone(members, because);
+            Vec::new()
+        }
+    };
     let surplus = remembered.split_off(remembered.len().min(config.client_ids.len()));
     if !remembered.is_empty() {
         events::taking_over(remembered.len(), &group_id);
@@ -112,12 +120,13 @@ pub(crate) async fn join(
         ),
         leader_user_data: fence_source(&context.store),
     };
-    Membership::join(
+    let membership = Membership::join(
         Arc::clone(group_cluster),
         Arc::clone(&context.source),
         settings,
         topics,
-    )
+    );
+    (membership, group)
 }
 
 /// Positions in a topic are fenced by a number that the group's leader takes anew for each generation and hands out
@@ -143,11 +152,15 @@ pub(crate) fn fence_of(assignment: &GroupAssignment) -> i64 {
 }
 
 /// Keeps the members' ids in the state folder, for a successor that has to speak for them.
-pub(crate) async fn remember(state: Arc<StateFolder>, mut member_ids: watch::Receiver<Vec<String>>) {
+pub(crate) async fn remember(
+    state: Arc<StateFolder>,
+    group: Group,
+    mut member_ids: watch::Receiver<Vec<String>>,
+) {
     loop {
         let ids = member_ids.borrow_and_update().clone();
         if ids.iter().any(|id| !id.is_empty())
-            && let Err(error) = state.remember(&ids)
+            && let Err(error) = state.remember(&group, &ids)
         {
             events::state_not_kept(&error);
         }

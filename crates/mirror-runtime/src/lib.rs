@@ -24,6 +24,7 @@ mod fetcher;
 mod flow;
 mod generation;
 mod join;
+mod member_home;
 mod memory;
 mod mirror;
 mod ownership;

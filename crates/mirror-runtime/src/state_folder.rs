@@ -2,15 +2,24 @@
 //!
 //! ```text
 //!   STATE DIR / GROUP / 0 / lock          held as long as the process lives
-//!                         / members.json  ids of the group members, by stream
+//!                         / members.json  ids of the group members, by stream, and whose they are
 //!                     / 1 / ..            a second instance of the same group on this host
 //! ```
 //! A process that was killed cannot leave its group; the coordinator would wait for its members until their session
 //! ends. Whoever gets the lock of a folder knows that its owner is dead and may speak for its members.
+//!
+//! That holds for the folder itself and for this kernel alone. The owner of a copied folder, of a restored snapshot or
+//! of a cloned machine's disk may well be alive: two processes with one member id would both be given its partitions and
+//! mirror everything twice. So the ids are kept together with [what they belong to](crate::member_home), and
+//! those of another home are left to their session time-out.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::member_home::{Group, MemberHome};
 
 /// Instances of one group that may share a host and a state directory.
 const SLOTS_MAX: u32 = 64;
@@ -21,7 +30,28 @@ const MEMBERS_BYTES_MAX: u64 = 1024 * 1024;
 #[derive(Debug)]
 pub(crate) struct StateFolder {
     path: PathBuf,
-    _lock: File,
+    lock: File,
+}
+
+/// The ids that the last owner of a folder left behind.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum LeftMembers {
+    /// Its own, and dead: by stream. Empty if it left its group, or there was none.
+    Ours(Vec<String>),
+    /// Somebody may be alive who has them.
+    NotOurs {
+        /// How many.
+        members: usize,
+        /// What they belong to, in words.
+        because: &'static str,
+    },
+}
+
+/// `members.json`.
+#[derive(Debug, Serialize, Deserialize)]
+struct MembersFile {
+    home: MemberHome,
+    members: Vec<String>,
 }
 
 /// Why no state folder can be had.
@@ -68,7 +98,7 @@ impl StateFolder {
                 .open(path.join("lock"))
                 .map_err(unusable)?;
             match lock.try_lock() {
-                Ok(()) => return Ok(Self { path, _lock: lock }),
+                Ok(()) => return Ok(Self { path, lock }),
                 Err(TryLockError::WouldBlock) => {}
                 Err(TryLockError::Error(error)) => return Err(unusable(error)),
             }
@@ -83,20 +113,45 @@ impl StateFolder {
         &self.path
     }
 
-    /// The ids that the last owner's members had, by stream; empty if it left its group, or there was none.
+    /// The ids that the last owner's members had in this group.
     ///
     /// A file that cannot be read is as good as none: the group then waits for the session to end, as it does for Java.
-    pub(crate) fn members(&self) -> Vec<String> {
+    pub(crate) fn members(&self, group: &Group) -> LeftMembers {
         let path = self.members_file();
         let is_small = fs::metadata(&path).is_ok_and(|file| file.len() <= MEMBERS_BYTES_MAX);
         let text = is_small.then(|| fs::read_to_string(&path).ok()).flatten();
-        text.and_then(|text| serde_json::from_str(&text).ok())
-            .unwrap_or_default()
+        let file: Option<MembersFile> = text.and_then(|text| serde_json::from_str(&text).ok());
+        let Some(MembersFile { home, members }) = file else {
+            return LeftMembers::Ours(Vec::new());
+        };
+        match home.difference(&MemberHome::here(group, &self.lock)) {
+            Some(because) if !members.is_empty() => LeftMembers::NotOurs {
+                members: members.len(),
+                because,
+            },
+            Some(_) | None => LeftMembers::Ours(members),
+        }
     }
 
-    /// Remembers the members' ids. The file is replaced as a whole, so that a crash leaves the old one or the new one.
-    pub(crate) fn remember(&self, members: &[String]) -> io::Result<()> {
-        let text = serde_json::to_string(members)?;
+    /// Remembers the ids that this process's members have in the group.
+    pub(crate) fn remember(&self, group: &Group, members: &[String]) -> io::Result<()> {
+        let file = MembersFile {
+            home: MemberHome::here(group, &self.lock),
+            members: members.to_vec(),
+        };
+        self.write(&serde_json::to_string(&file)?)
+    }
+
+    /// The members have left their group: nobody needs to speak for them at the next start.
+    pub(crate) fn forget(&self) -> io::Result<()> {
+        match fs::remove_file(self.members_file()) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            removed => removed,
+        }
+    }
+
+    /// The file is replaced as a whole, so that a crash leaves the old one or the new one.
+    fn write(&self, text: &str) -> io::Result<()> {
         let new = self.path.join("members.json.new");
         let mut file = File::create(&new)?;
         file.write_all(text.as_bytes())?;
@@ -134,30 +189,78 @@ fn file_name(group: &str) -> String {
 mod tests {
     use super::*;
 
+    fn group() -> Group {
+        Group {
+            cluster_id: "c-1".to_owned(),
+            group_id: "mirror".to_owned(),
+        }
+    }
+
+    fn ours(ids: &[&str]) -> LeftMembers {
+        LeftMembers::Ours(ids.iter().map(|id| (*id).to_owned()).collect())
+    }
+
     #[test]
     fn the_living_keep_their_folder_and_the_dead_leave_theirs() {
         let dir = tempfile::tempdir().unwrap();
         let first = StateFolder::lock(dir.path(), "mirror").unwrap();
         let second = StateFolder::lock(dir.path(), "mirror").unwrap();
         assert_ne!(first.path(), second.path());
-        first.remember(&["a-1".to_owned(), "a-2".to_owned()]).unwrap();
-        second.remember(&["b-1".to_owned()]).unwrap();
+        first
+            .remember(&group(), &["a-1".to_owned(), "a-2".to_owned()])
+            .unwrap();
+        second.remember(&group(), &["b-1".to_owned()]).unwrap();
         let path = first.path().to_owned();
         drop(first);
         let third = StateFolder::lock(dir.path(), "mirror").unwrap();
         assert_eq!(third.path(), path);
-        assert_eq!(third.members(), ["a-1", "a-2"]);
-        assert_eq!(second.members(), ["b-1"]);
+        assert_eq!(third.members(&group()), ours(&["a-1", "a-2"]));
+        assert_eq!(second.members(&group()), ours(&["b-1"]));
+        second.forget().unwrap();
+        second.forget().unwrap();
+        assert_eq!(second.members(&group()), ours(&[]));
+    }
+
+    /// Two living processes with one member id: each is told that it owns what the other owns, and all is doubled.
+    #[test]
+    fn the_members_of_a_copied_folder_are_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let living = StateFolder::lock(&dir.path().join("original"), "mirror").unwrap();
+        living.remember(&group(), &["a-1".to_owned()]).unwrap();
+        let copy = StateFolder::lock(&dir.path().join("copy"), "mirror").unwrap();
+        fs::copy(living.members_file(), copy.members_file()).unwrap();
+        let LeftMembers::NotOurs { members: 1, because } = copy.members(&group()) else {
+            panic!("{:?}", copy.members(&group()));
+        };
+        assert!(because.contains("copied"), "{because}");
+        copy.remember(&group(), &["b-1".to_owned()]).unwrap();
+        assert_eq!(copy.members(&group()), ours(&["b-1"]));
+    }
+
+    #[test]
+    fn ids_of_a_group_on_another_cluster_are_not_sent_to_this_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = StateFolder::lock(dir.path(), "mirror").unwrap();
+        folder.remember(&group(), &["a-1".to_owned()]).unwrap();
+        let elsewhere = Group {
+            cluster_id: "c-2".to_owned(),
+            ..group()
+        };
+        let left = folder.members(&elsewhere);
+        assert!(
+            matches!(left, LeftMembers::NotOurs { members: 1, .. }),
+            "{left:?}"
+        );
     }
 
     #[test]
     fn a_damaged_file_is_as_good_as_none() {
         let dir = tempfile::tempdir().unwrap();
         let folder = StateFolder::lock(dir.path(), "mirror").unwrap();
-        assert_eq!(folder.members(), [""; 0]);
-        for damaged in ["", "{", "7", "[1]"] {
+        assert_eq!(folder.members(&group()), ours(&[]));
+        for damaged in ["", "{", "7", "[\"a-1\"]", "{\"members\":[\"a-1\"]}"] {
             fs::write(folder.members_file(), damaged).unwrap();
-            assert_eq!(folder.members(), [""; 0], "{damaged}");
+            assert_eq!(folder.members(&group()), ours(&[]), "{damaged}");
         }
     }
 
