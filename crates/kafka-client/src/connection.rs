@@ -18,6 +18,7 @@ use tokio::time::Instant;
 use crate::error::ClientError;
 use crate::frame_reader::{FrameReader, Pending};
 use crate::frame_writer::{self, Outgoing};
+use crate::gate::Gate;
 use crate::task::OwnedTask;
 use crate::transport;
 
@@ -36,7 +37,7 @@ pub struct ConnectionSettings {
 }
 
 /// What one call may differ in.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct CallOptions {
     /// How long the answer may take, counted from when the request was queued.
     pub timeout: Duration,
@@ -44,6 +45,8 @@ pub struct CallOptions {
     pub expected_bytes: usize,
     /// The newest version the caller can use, whatever the broker offers.
     pub version_max: i16,
+    /// Whether the request may still leave when its turn comes; `None` if nothing can forbid it.
+    pub gate: Option<Gate>,
 }
 
 /// An open connection whose broker's versions are known. Dropping it closes the socket.
@@ -78,6 +81,7 @@ impl Default for CallOptions {
             timeout: Duration::from_secs(30),
             expected_bytes: 0,
             version_max: i16::MAX,
+            gate: None,
         }
     }
 }
@@ -123,7 +127,7 @@ impl Connection {
             };
             let client_id = &settings.client_id;
             let answer = link
-                .start_call(address, &request, version, client_id, options)
+                .start_call(address, &request, version, client_id, options.clone())
                 .await?
                 .answer()
                 .await?;
@@ -270,7 +274,11 @@ impl Link {
             reason: "already closed".to_owned(),
         };
         self.queue
-            .send(Outgoing { parts, pending })
+            .send(Outgoing {
+                parts,
+                gate: options.gate,
+                pending,
+            })
             .await
             .map_err(|_closed| lost())?;
         Ok(InFlight {

@@ -1,28 +1,34 @@
 //! The sending half of a connection: requests leave in the order they were queued, each with one vectored write.
 
 use std::collections::VecDeque;
-use std::io::IoSlice;
+use std::io::{self, IoSlice};
 
 use bytes::{Buf, Bytes};
-use tokio::io::AsyncWriteExt as _;
 use tokio::net::tcp::OwnedWriteHalf;
 use tokio::sync::mpsc;
 
+use crate::error::io_reason;
 use crate::frame_reader::Pending;
+use crate::gate::Gate;
+
+/// Pieces of a request that one write can take.
+const SLICES_MAX: usize = 64;
 
 /// A request ready for the wire, and who waits for its answer.
 pub(crate) struct Outgoing {
     pub(crate) parts: Vec<Bytes>,
+    pub(crate) gate: Option<Gate>,
     pub(crate) pending: Pending,
 }
 
-/// Writes until the connection's owner drops its end of the queue, the reader ends, or the socket fails.
+/// Writes until the connection's owner drops its end of the queue, the reader ends, the socket fails, or a request's
+/// gate is closed.
 ///
 /// A waiter is announced to the reader before its request's first byte is written, so that even an answer that
 /// overtakes the end of the write finds its waiter. A failed write closes the socket; the reader sees that and
 /// tells everybody who waits.
 pub(crate) async fn run(
-    mut half: OwnedWriteHalf,
+    half: OwnedWriteHalf,
     mut queue: mpsc::Receiver<Outgoing>,
     announce: mpsc::Sender<Pending>,
 ) {
@@ -32,18 +38,38 @@ pub(crate) async fn run(
             // Nobody reads answers any more: letting go of this half as well closes the socket.
             () = announce.closed() => return,
         };
-        let Some(Outgoing { parts, pending }) = next else {
+        let Some(Outgoing { parts, gate, pending }) = next else {
             return;
         };
         if announce.send(pending).await.is_err() {
             return;
         }
-        let mut pieces = Pieces(parts.into());
-        if let Err(error) = half.write_all_buf(&mut pieces).await {
-            tracing::debug!(%error, "write failed");
+        if let Err(reason) = write(&half, Pieces(parts.into()), gate.as_ref()).await {
+            tracing::debug!(reason, "nothing more is written on this connection");
             return;
         }
     }
+}
+
+/// Writes one request. The gate is asked after each wait and right before each write: whoever stood still while the socket
+/// was full must not finish what it began before.
+async fn write(half: &OwnedWriteHalf, mut pieces: Pieces, gate: Option<&Gate>) -> Result<(), String> {
+    while pieces.has_remaining() {
+        half.writable().await.map_err(|error| io_reason(&error))?;
+        if gate.is_some_and(|gate| !gate.is_open()) {
+            return Err("a request may not leave any more".to_owned());
+        }
+        let mut slices = [IoSlice::new(&[]); SLICES_MAX];
+        let filled = pieces.chunks_vectored(&mut slices);
+        let written = match half.try_write_vectored(slices.get(..filled).unwrap_or_default()) {
+            Ok(0) => return Err("the socket takes no bytes".to_owned()),
+            Ok(written) => written,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
+            Err(error) => return Err(io_reason(&error)),
+        };
+        pieces.advance(written);
+    }
+    Ok(())
 }
 
 /// Several pieces of memory, seen as one buffer that supports vectored writes.
@@ -86,25 +112,4 @@ impl Buf for Pieces {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pieces_read_as_one_buffer_across_empty_and_partial_pieces() {
-        let mut pieces = Pieces(
-            [&b"ab"[..], b"", b"cde", b"f"]
-                .into_iter()
-                .map(Bytes::from_static)
-                .collect::<VecDeque<_>>(),
-        );
-        assert_eq!(pieces.remaining(), 6);
-        let mut slices = [IoSlice::new(&[]); 8];
-        assert_eq!(pieces.chunks_vectored(&mut slices), 3);
-        pieces.advance(3);
-        assert_eq!(pieces.chunk(), b"de");
-        pieces.advance(2);
-        assert_eq!((pieces.chunk(), pieces.remaining()), (&b"f"[..], 1));
-        pieces.advance(1);
-        assert!(!pieces.has_remaining());
-    }
-}
+mod tests;

@@ -157,7 +157,7 @@ impl Membership {
         let (topics, topics_out) = watch::channel(topics);
         let ids = settings.members.iter().map(|member| member.member_id.clone());
         let (member_ids_in, member_ids) = watch::channel(ids.collect());
-        let lease = Lease::new();
+        let lease = Lease::default();
         let group_id = settings.group_id.clone();
         let ends = driver::Ends {
             events: events_in,

@@ -200,6 +200,7 @@ impl LogReader {
             timeout: self.timeout,
             expected_bytes: usize::try_from(FETCH_BYTES).unwrap_or(0),
             version_max: FETCH_VERSION_BY_NAME,
+            ..CallOptions::default()
         };
         let connection = &self.leader.connection().await?.connection;
         let failed = |error| client_failed(&topic, error);

@@ -6,6 +6,7 @@
 use std::io;
 
 use crate::counters::Totals;
+use crate::ownership::Ended;
 use crate::run_error::RunError;
 use crate::shared::Halted;
 use kafka_client::ClientError;
@@ -300,10 +301,13 @@ pub(crate) fn abandoned(batches: usize) {
     }
 }
 
-pub(crate) fn not_produced() {
-    warn!(
-        "nothing is written: the group has not heard from us for a whole session and may have given our partitions away"
-    );
+pub(crate) fn not_produced(because: Ended) {
+    match because {
+        Ended::GivenUp => debug!("requests are not sent any more: their partitions were handed over"),
+        Ended::LeaseOver => warn!(
+            "nothing is written: the group has not heard from us for too long and may have given our partitions away"
+        ),
+    }
 }
 
 pub(crate) fn existing_skipped(partitions: usize, offsets: i64, examples: &str) {

@@ -22,6 +22,7 @@ use crate::fetched::{Arrived, Chunk, Trouble, TroubleKind, judge};
 use crate::memory::{FetchCredit, Memory};
 use crate::partition::{PartitionKey, SourcePartition};
 use crate::shared::FlowShared;
+use crate::throttle;
 
 /// Commands that may wait for a fetcher.
 pub(crate) const COMMANDS: usize = 64;
@@ -32,9 +33,6 @@ const WAIT_WHILE_PAUSED: Duration = Duration::from_millis(20);
 const QUEUE_ROOM: usize = 2;
 /// A fetch for less is not worth its round trip; credit is waited for instead.
 const FETCH_BYTES_MIN: u64 = 64 * 1024;
-
-/// No broker is obeyed for longer when it asks for silence: its quota windows are shorter.
-const THROTTLE_MAX: Duration = Duration::from_mins(1);
 
 /// The last version of Fetch that names topics by name (KIP-516).
 const FETCH_VERSION_BY_NAME: i16 = 12;
@@ -238,6 +236,7 @@ impl Fetcher {
             timeout: self.settings.request_timeout + wait_max,
             expected_bytes: usize::try_from(reservation.bytes()).unwrap_or(usize::MAX),
             version_max,
+            ..CallOptions::default()
         };
         match connection.start(&request, options).await {
             Ok(in_flight) => Ok(Some(Outstanding {
@@ -311,9 +310,7 @@ impl Fetcher {
         answer: &FetchResponse,
     ) -> Result<(Vec<Arrived>, Vec<Trouble>), ClientError> {
         self.shared.counters.throttled_by_source(answer.throttle_time_ms);
-        // KIP-219: the broker answers at once and mutes the channel; we keep silent for as long.
-        let throttle = Duration::from_millis(u64::try_from(answer.throttle_time_ms).unwrap_or(0));
-        self.muted_until = Instant::now() + throttle.min(THROTTLE_MAX);
+        self.muted_until = Instant::now() + throttle::silence(answer.throttle_time_ms);
         let partitions = match self.session.handle_response(version, answer) {
             Ok(partitions) => partitions,
             Err(error) => {

@@ -41,6 +41,7 @@ mod state_folder;
 mod status;
 mod target_topics;
 mod tasks;
+mod throttle;
 
 pub use mirror::{ControlMessage, Mirror, Outcome};
 pub use run_error::RunError;

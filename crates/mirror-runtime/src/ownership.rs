@@ -19,6 +19,15 @@ pub(crate) struct Ownership {
     given_up: AtomicBool,
 }
 
+/// Why nothing may be written any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// The partitions were handed over; what was still on its way is left to whoever has them next.
+    GivenUp,
+    /// The group may have given the partitions away without our doing.
+    LeaseOver,
+}
+
 // === impl Ownership ===
 
 impl Ownership {
@@ -86,13 +95,39 @@ impl Ownership {
 
     /// May records still be written? Not after the partitions were given up, and not while the group may have given
     /// them to others because it did not hear from us: a process that was stopped and wakes up must not write behind
-    /// its successor (docs/traps.md). Asked right before each request leaves.
-    pub(crate) fn may_produce(&self) -> bool {
-        !self.given_up.load(Ordering::Acquire) && self.lease.is_valid()
+    /// its successor (docs/traps.md). Asked when a request is made, and again right before its bytes are written.
+    pub(crate) fn may_produce(&self) -> Result<(), Ended> {
+        if self.given_up.load(Ordering::Acquire) {
+            Err(Ended::GivenUp)
+        } else if self.lease.is_valid() {
+            Ok(())
+        } else {
+            Err(Ended::LeaseOver)
+        }
     }
 
     /// From now on nothing is written.
     pub(crate) fn give_up(&self) {
         self.given_up.store(true, Ordering::Release);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+
+    #[test]
+    fn a_handover_is_told_from_a_lease_that_ran_out() {
+        let assignment = GroupAssignment {
+            generation_id: 1,
+            members: Vec::new(),
+            leads: false,
+            user_data: Bytes::new(),
+        };
+        let ownership = Ownership::new(assignment, -1, Lease::default());
+        assert_eq!(ownership.may_produce(), Err(Ended::LeaseOver));
+        ownership.give_up();
+        assert_eq!(ownership.may_produce(), Err(Ended::GivenUp), "that was our own doing");
     }
 }

@@ -26,14 +26,17 @@ struct Until {
 
 // === impl Lease ===
 
-impl Lease {
-    pub(super) fn new() -> Self {
+impl Default for Lease {
+    /// The lease of who was assigned nothing yet.
+    fn default() -> Self {
         Self(Arc::new(Until {
             base: uptime::now(),
             nanos: AtomicU64::new(0),
         }))
     }
+}
 
+impl Lease {
     /// Is everything that was assigned ours at this moment? Lock-free.
     pub fn is_valid(&self) -> bool {
         self.is_valid_at(uptime::now())
@@ -64,7 +67,7 @@ mod tests {
 
     #[test]
     fn ends_by_itself_and_by_being_told() {
-        let lease = Lease::new();
+        let lease = Lease::default();
         let start = lease.0.base;
         assert!(!lease.is_valid_at(start), "nothing was assigned yet");
         let until = start + Duration::from_secs(10);

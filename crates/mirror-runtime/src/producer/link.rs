@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kafka_client::{CallOptions, ClientError, Cluster, Connection, InFlight};
+use kafka_client::{CallOptions, ClientError, Cluster, Connection, Gate, InFlight};
 use kafka_client_core::backoff::{Backoff, BackoffConfig};
 use kafka_wire::api::produce::{ProduceRequest, ProduceResponse};
 use kafka_wire::ids::NodeId;
@@ -16,6 +16,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::events;
 use crate::ownership::Ownership;
+use crate::throttle;
 
 /// Produce requests on their way to one broker at once. The broker works on one at a time; the others hide the
 /// distance. More would only move waiting from our queues into the broker's.
@@ -104,7 +105,7 @@ impl Link {
         }
     }
 
-    /// Returns why the connection ended, or `None` if the producer ended first.
+    /// Returns why the connection ended, or `None` if the producer ended first or nothing may be written any more.
     async fn serve(
         &self,
         connection: &Connection,
@@ -115,6 +116,11 @@ impl Link {
         let options = CallOptions {
             timeout: self.timeout,
             version_max: PRODUCE_VERSION_MAX,
+            // A request may wait for the socket for long after it was handed over.
+            gate: Some(Gate::new({
+                let ownership = Arc::clone(&self.ownership);
+                move || ownership.may_produce().is_ok()
+            })),
             ..CallOptions::default()
         };
         loop {
@@ -124,13 +130,9 @@ impl Link {
                 answer = first_answer(&mut in_flight), if !in_flight.is_empty() => {
                     let (request_id, answer) = match answer {
                         Ok(answered) => answered,
-                        Err(error) => return Some(error),
+                        Err(error) => return self.owns().then_some(error),
                     };
-                    // KIP-219: the broker answers at once and mutes the channel; we keep silent for as long.
-                    let throttle = u64::try_from(answer.throttle_time_ms).unwrap_or(0);
-                    if throttle > 0 {
-                        muted_until = Instant::now() + Duration::from_millis(throttle);
-                    }
+                    muted_until = muted_until.max(Instant::now() + throttle::silence(answer.throttle_time_ms));
                     let event = LinkEvent::Answered { node: self.node, request_id, answer };
                     if self.events.send(event).await.is_err() {
                         return None;
@@ -139,19 +141,26 @@ impl Link {
                 request = queue.recv(), if in_flight.len() < REQUESTS_IN_FLIGHT_MAX && !muted => {
                     let LinkRequest { request_id, request } = request?;
                     sleep_until(muted_until).await;
-                    if !self.ownership.may_produce() {
-                        // Others may write these partitions by now. The group tells the flow, which ends us.
-                        events::not_produced();
+                    if !self.owns() {
                         return None;
                     }
-                    match connection.start(&request, options).await {
+                    match connection.start(&request, options.clone()).await {
                         Ok(started) => in_flight.push_back((request_id, started)),
-                        Err(error) => return Some(error),
+                        Err(error) => return self.owns().then_some(error),
                     }
                 }
                 () = sleep_until(muted_until), if muted => {}
             }
         }
+    }
+
+    /// Are the partitions still ours? If not, others may write them by now: the group tells the flow, which ends us.
+    fn owns(&self) -> bool {
+        let may_produce = self.ownership.may_produce();
+        if let Err(reason) = may_produce {
+            events::not_produced(reason);
+        }
+        may_produce.is_ok()
     }
 }
 
