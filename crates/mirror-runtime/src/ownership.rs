@@ -128,6 +128,10 @@ mod tests {
         let ownership = Ownership::new(assignment, -1, Lease::default());
         assert_eq!(ownership.may_produce(), Err(Ended::LeaseOver));
         ownership.give_up();
-        assert_eq!(ownership.may_produce(), Err(Ended::GivenUp), "that was our own doing");
+        assert_eq!(
+            ownership.may_produce(),
+            Err(Ended::GivenUp),
+            "that was our own doing"
+        );
     }
 }
