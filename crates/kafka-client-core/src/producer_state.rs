@@ -378,6 +378,13 @@ impl<T> ProducerState<T> {
         self.total
     }
 
+    /// Batches without a last word that may be in the target's log: on their way, or sent before without a definite
+    /// answer. Looks at every batch.
+    #[must_use]
+    pub fn unsettled_batches(&self) -> usize {
+        self.partitions.iter().map(Partition::unsettled).sum()
+    }
+
     /// Why the partition is stopped, if it is.
     #[must_use]
     pub fn stop_reason(&self, tp: &TopicPartition) -> Option<StopReason> {

@@ -53,7 +53,8 @@ pub(crate) struct Totals {
     pub(crate) forwarded_batches: u64,
     /// Target batches that were made anew.
     pub(crate) rebuilt_batches: u64,
-    /// Batches that were sent, or about to be, when their partition was given away: whoever owns it now sends them again.
+    /// Batches that were sent and had no definite answer when their partition was given away: whoever owns it now sends
+    /// them again.
     pub(crate) withdrawn_batches: u64,
     /// How often partitions were taken away.
     pub(crate) rebalances: u64,

@@ -487,6 +487,12 @@ impl<T> Partition<T> {
         }
     }
 
+    /// Batches that may be in the log though nobody knows.
+    pub(super) fn unsettled(&self) -> usize {
+        let unsettled = |entry: &&Entry<T>| entry.in_flight.is_some() || entry.uncertain;
+        self.batches.iter().filter(unsettled).count()
+    }
+
     pub(super) fn identity(&self) -> Option<ProducerIdentity> {
         self.identity
     }

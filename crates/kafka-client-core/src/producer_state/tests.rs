@@ -253,6 +253,26 @@ fn counts_what_waits() {
 }
 
 #[test]
+fn what_was_never_sent_or_surely_not_appended_is_settled() {
+    let mut scenario = Scenario::new();
+    scenario.warm_up();
+    scenario.enqueue(1..=8, 1);
+    assert_eq!(scenario.state.unsettled_batches(), 0, "all are still here");
+    let ids = scenario.send_all(ONE);
+    assert_eq!((ids.len(), scenario.state.unsettled_batches()), (5, 5));
+    scenario.answer(ids[0], ErrorCode::NONE, 1);
+    assert_eq!(scenario.state.unsettled_batches(), 4);
+    // Appended nothing, for sure.
+    scenario.answer(ids[1], ErrorCode::NOT_ENOUGH_REPLICAS, -1);
+    assert_eq!(scenario.state.unsettled_batches(), 3);
+    // The connection is gone and with it the answers: these may be in the log.
+    for id in &ids[2..] {
+        scenario.state.handle_disconnect(*id, scenario.now);
+    }
+    assert_eq!(scenario.state.unsettled_batches(), 3);
+}
+
+#[test]
 fn an_answer_counts_once() {
     let mut scenario = Scenario::new();
     scenario.enqueue([1], 1);

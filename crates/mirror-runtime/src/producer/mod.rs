@@ -439,6 +439,16 @@ impl Producer {
     }
 }
 
+// === impl Drop for Producer ===
+
+impl Drop for Producer {
+    /// Whoever owns the partitions next sends again what is in no acknowledged position. Only what may have arrived can
+    /// come twice by that.
+    fn drop(&mut self) {
+        self.shared.counters.withdrawn(self.state.unsettled_batches());
+    }
+}
+
 /// One request of all its batches. The broker takes one batch per partition and request.
 fn produce_request(set: ProduceBatchSet, timeout: Duration) -> ProduceRequest {
     let mut topics: Vec<ProduceTopic> = Vec::new();
