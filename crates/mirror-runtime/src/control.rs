@@ -9,6 +9,9 @@ use tokio::sync::{mpsc, oneshot};
 use crate::mirror::ControlOrder;
 use crate::status::StatusView;
 
+/// Commands that may wait for one that is being carried out: more than people type.
+const COMMANDS_WAITING_MAX: usize = 16;
+
 /// A flow that can be spoken to.
 #[derive(Debug)]
 pub(crate) struct Addressee {
@@ -23,6 +26,14 @@ pub(crate) struct FlowCommand {
     pub(crate) action: PartitionAction,
     /// `None`: this flow does not hold the partition now.
     pub(crate) reply: oneshot::Sender<Option<ControlReply>>,
+}
+
+/// A command, before it is known which flow holds the partition.
+struct Command {
+    flow: Option<String>,
+    tp: TopicPartition,
+    action: PartitionAction,
+    reply: oneshot::Sender<ControlReply>,
 }
 
 /// What is to be done with a partition.
@@ -47,35 +58,72 @@ impl FlowCommand {
     }
 }
 
-/// Answers until the process ends.
+/// Answers until the process ends: what is asked at once, what is to be done one after the other.
 pub(crate) async fn serve(
     mut requests: mpsc::Receiver<ControlOrder>,
     flows: Vec<Addressee>,
     view: StatusView,
 ) {
-    while let Some((request, reply)) = requests.recv().await {
-        let answer = match request {
-            ControlRequest::Status => ControlReply::Status(view.status()),
-            ControlRequest::Halts => ControlReply::Halts(halted_partitions(&view.status())),
-            ControlRequest::Resume {
-                flow,
-                tp,
-                from,
-                accept_loss,
-            } => {
-                let action = PartitionAction::Resume { from, accept_loss };
-                act(&flows, &view, flow.as_deref(), &tp, &action).await
-            }
-            ControlRequest::Skip {
-                flow,
-                tp,
-                offset,
-                dead_letter,
-            } => {
-                let action = PartitionAction::Skip { offset, dead_letter };
-                act(&flows, &view, flow.as_deref(), &tp, &action).await
-            }
-        };
+    let (to_do, commands) = mpsc::channel(COMMANDS_WAITING_MAX);
+    let answering = async {
+        while let Some((request, reply)) = requests.recv().await {
+            answer(request, reply, &view, &to_do);
+        }
+        drop(to_do);
+    };
+    tokio::join!(answering, carry_out(commands, &flows, &view));
+}
+
+/// A command may wait for a broker; whoever looks at the process meanwhile does not wait with it.
+fn answer(
+    request: ControlRequest,
+    reply: oneshot::Sender<ControlReply>,
+    view: &StatusView,
+    to_do: &mpsc::Sender<Command>,
+) {
+    let (flow, tp, action) = match request {
+        ControlRequest::Status => {
+            drop(reply.send(ControlReply::Status(view.status())));
+            return;
+        }
+        ControlRequest::Halts => {
+            drop(reply.send(ControlReply::Halts(halted_partitions(&view.status()))));
+            return;
+        }
+        ControlRequest::Resume {
+            flow,
+            tp,
+            from,
+            accept_loss,
+        } => (flow, tp, PartitionAction::Resume { from, accept_loss }),
+        ControlRequest::Skip {
+            flow,
+            tp,
+            offset,
+            dead_letter,
+        } => (flow, tp, PartitionAction::Skip { offset, dead_letter }),
+    };
+    let command = Command {
+        flow,
+        tp,
+        action,
+        reply,
+    };
+    if let Err(error) = to_do.try_send(command) {
+        let words = format!("{COMMANDS_WAITING_MAX} other commands are waiting: try again");
+        drop(error.into_inner().reply.send(ControlReply::Refused { words }));
+    }
+}
+
+async fn carry_out(mut commands: mpsc::Receiver<Command>, flows: &[Addressee], view: &StatusView) {
+    while let Some(command) = commands.recv().await {
+        let Command {
+            flow,
+            tp,
+            action,
+            reply,
+        } = command;
+        let answer = act(flows, view, flow.as_deref(), &tp, &action).await;
         // Whoever asked may be gone; what was done stands in the log.
         drop(reply.send(answer));
     }
@@ -129,3 +177,6 @@ async fn ask(flow: &Addressee, tp: &TopicPartition, action: &PartitionAction) ->
     flow.commands.send(command).await.ok()?;
     answer.await.ok()?
 }
+
+#[cfg(test)]
+mod tests;

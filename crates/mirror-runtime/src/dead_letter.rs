@@ -2,55 +2,93 @@
 //!
 //! This happens once in a while, one record at a time: no producer id, no pipeline, one request that waits for its ack.
 
+mod topic;
+
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kafka_client::admin::{self, NewTopic};
 use kafka_client::read_back::{PlaceInLog, read_batch};
-use kafka_client::{ClientError, Cluster};
-use kafka_client_core::retry::{ProduceDisposition, classify_produce};
+use kafka_client::{CallOptions, ClientError, Cluster};
+use kafka_client_core::retry::{AdminDisposition, ProduceDisposition, classify_admin, classify_produce};
 use kafka_record::{BatchBuilder, Codec, CodecContexts, OutgoingBatch, RecordBatch, RecordError, Records};
 use kafka_wire::api::produce::{ProducePartition, ProduceRequest, ProduceTopic};
 use kafka_wire::api_key::ApiKey;
 use kafka_wire::error_code::ErrorCode;
 use kafka_wire::ids::{NodeId, TopicId};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::flow::FlowContext;
 use crate::partition::SourcePartition;
 
-/// How often a write is tried before whoever asked is told.
-const ATTEMPTS_MAX: u32 = 20;
+/// For how long a write is tried again while its target is on its way back: an election, a broker that restarts. Other
+/// records wait for that for ever; here whoever asked is told.
+const PATIENCE: Duration = Duration::from_mins(1);
+/// How long an operator waits for one record to be copied, and with it the flow that copies it.
+const COPY_PATIENCE: Duration = Duration::from_secs(15);
 /// Pause between two attempts: a topic that was just made has no leader for a moment.
 const PAUSE: Duration = Duration::from_millis(250);
 /// How long the target may take to replicate, in milliseconds.
 const PRODUCE_TIMEOUT_MS: i32 = 30_000;
 
 /// Writes a batch to partition 0 of `topic`, which is made if it is missing, and returns when all in-sync replicas
-/// have it.
+/// have it. Takes [`PATIENCE`] and one request's time-out at most.
 ///
 /// # Errors
-/// What the target said last.
+/// What the target said last: that it does not take the record, or what did not pass in time.
 pub(crate) async fn write(
     target: &Cluster,
     topic: &Arc<str>,
     batch: &OutgoingBatch,
 ) -> Result<(), ClientError> {
-    let mut attempts = 1;
+    persist(|| try_write(target, topic, batch)).await
+}
+
+/// Tries until it works, fails for good, or [`PATIENCE`] is over.
+async fn persist<F>(mut attempt: impl FnMut() -> F) -> Result<(), ClientError>
+where
+    F: Future<Output = Result<(), ClientError>>,
+{
+    let begun = Instant::now();
     loop {
-        match try_write(target, topic, batch).await {
-            Err(error) if attempts < ATTEMPTS_MAX => {
-                tracing::debug!(%topic, %error, attempts, "dead letter not written yet")
+        match attempt().await {
+            Err(error) if may_pass(&error) && begun.elapsed() < PATIENCE => {
+                tracing::debug!(%error, "dead letter not written yet");
             }
             written => return written,
         }
-        attempts += 1;
         sleep(PAUSE).await;
     }
 }
 
+fn may_pass(error: &ClientError) -> bool {
+    match error {
+        ClientError::Answered {
+            api: ApiKey::Produce,
+            code,
+            ..
+        } => matches!(
+            classify_produce(*code),
+            ProduceDisposition::RetrySame
+                | ProduceDisposition::RetryBounded
+                | ProduceDisposition::RefreshMetadata
+        ),
+        ClientError::Answered { code, .. } => matches!(
+            classify_admin(*code),
+            AdminDisposition::Retry | AdminDisposition::RefreshMetadata | AdminDisposition::AlreadyThere
+        ),
+        ClientError::Resolve { .. }
+        | ClientError::Connect { .. }
+        | ClientError::Lost { .. }
+        | ClientError::TimedOut { .. }
+        | ClientError::NoBootstrap { .. }
+        | ClientError::UnknownBroker { .. } => true,
+        _ => false,
+    }
+}
+
 async fn try_write(target: &Cluster, topic: &Arc<str>, batch: &OutgoingBatch) -> Result<(), ClientError> {
-    let leader = leader(target, topic).await?;
+    let leader = topic::leader(target, topic).await?;
     let request = ProduceRequest {
         transactional_id: None,
         acks: -1,
@@ -69,9 +107,9 @@ async fn try_write(target: &Cluster, topic: &Arc<str>, batch: &OutgoingBatch) ->
     let answer = connection
         .start(
             &request,
-            kafka_client::CallOptions {
+            CallOptions {
                 version_max: 12,
-                ..kafka_client::CallOptions::default()
+                ..CallOptions::default()
             },
         )
         .await?
@@ -91,50 +129,6 @@ async fn try_write(target: &Cluster, topic: &Arc<str>, batch: &OutgoingBatch) ->
     }
 }
 
-async fn leader(target: &Cluster, topic: &Arc<str>) -> Result<NodeId, ClientError> {
-    let metadata = target.metadata(Some(vec![Arc::clone(topic)])).await?;
-    let found = metadata
-        .topics
-        .iter()
-        .find(|found| found.name.as_ref() == Some(topic));
-    let code = found.map_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, |found| found.error_code);
-    if code == ErrorCode::UNKNOWN_TOPIC_OR_PARTITION {
-        let replicas = metadata.brokers.len().min(3);
-        let wanted = NewTopic {
-            name: Arc::clone(topic),
-            partitions: 1,
-            replication_factor: i16::try_from(replicas).unwrap_or(1).max(1),
-            // A record is here because another topic refused it: nothing is refused here, and nothing expires.
-            configs: vec![
-                ("retention.ms".to_owned(), "-1".to_owned()),
-                ("max.message.bytes".to_owned(), i32::MAX.to_string()),
-            ],
-        };
-        match admin::create_topic(target, &wanted).await {
-            Err(error) if error.code() != Some(ErrorCode::TOPIC_ALREADY_EXISTS) => return Err(error),
-            _ => {}
-        }
-    }
-    let partition = found.and_then(|found| {
-        found
-            .partitions
-            .iter()
-            .find(|partition| partition.partition_index == 0)
-    });
-    partition
-        .map(|partition| partition.leader_id)
-        .filter(|leader| leader.0 >= 0)
-        .ok_or_else(|| {
-            refused(
-                target,
-                topic,
-                ApiKey::Metadata,
-                ErrorCode::LEADER_NOT_AVAILABLE,
-                None,
-            )
-        })
-}
-
 fn refused(
     target: &Cluster,
     topic: &Arc<str>,
@@ -150,11 +144,27 @@ fn refused(
     }
 }
 
-/// Copies one record of the source to `topic` on the target.
+/// Copies one record of the source to `topic` on the target, within [`COPY_PATIENCE`].
 ///
 /// # Errors
 /// In words: the record is not there, cannot be read, or the target does not take it.
 pub(crate) async fn copy_record(
+    flow: &FlowContext,
+    leader: NodeId,
+    partition: &SourcePartition,
+    offset: i64,
+    topic: &Arc<str>,
+) -> Result<(), String> {
+    let copied = timeout(COPY_PATIENCE, copy(flow, leader, partition, offset, topic)).await;
+    copied.unwrap_or_else(|_elapsed| {
+        let seconds = COPY_PATIENCE.as_secs();
+        Err(format!(
+            "not done within {seconds} s, try again (the copy may be there already, and then twice)"
+        ))
+    })
+}
+
+async fn copy(
     flow: &FlowContext,
     leader: NodeId,
     partition: &SourcePartition,
@@ -212,4 +222,75 @@ pub(crate) fn alone(
         }
     }
     Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    fn answered(api: ApiKey, code: ErrorCode) -> ClientError {
+        ClientError::Answered {
+            address: "a broker".to_owned(),
+            api,
+            code,
+            message: None,
+        }
+    }
+
+    /// Fails for so long, then works. The outcome, and how long it took.
+    async fn outcome(fails_for: Duration, error: ClientError) -> (Result<(), ClientError>, Duration) {
+        let begun = Instant::now();
+        let attempts = Cell::new(0);
+        let written = persist(|| {
+            attempts.set(attempts.get() + 1);
+            let outcome = if begun.elapsed() < fails_for {
+                Err(error.clone())
+            } else {
+                Ok(())
+            };
+            async move { outcome }
+        })
+        .await;
+        (written, begun.elapsed())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_election_of_half_a_minute_is_waited_for() {
+        for error in [
+            answered(ApiKey::Metadata, ErrorCode::LEADER_NOT_AVAILABLE),
+            answered(ApiKey::Produce, ErrorCode::NOT_LEADER_OR_FOLLOWER),
+            answered(ApiKey::Produce, ErrorCode::NOT_ENOUGH_REPLICAS),
+            answered(ApiKey::CreateTopics, ErrorCode::NOT_CONTROLLER),
+            ClientError::Lost {
+                address: "a broker".to_owned(),
+                reason: "closed".to_owned(),
+            },
+        ] {
+            let (written, _) = outcome(Duration::from_secs(30), error.clone()).await;
+            assert!(written.is_ok(), "{error}: {written:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_does_not_pass_within_a_minute_is_told() {
+        let error = answered(ApiKey::Metadata, ErrorCode::LEADER_NOT_AVAILABLE);
+        let (written, took) = outcome(Duration::from_hours(1), error).await;
+        assert!(written.is_err());
+        assert!((PATIENCE..PATIENCE + 2 * PAUSE).contains(&took), "{took:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_verdict_is_told_at_once() {
+        for error in [
+            answered(ApiKey::Produce, ErrorCode::INVALID_TIMESTAMP),
+            answered(ApiKey::Produce, ErrorCode::TOPIC_AUTHORIZATION_FAILED),
+            answered(ApiKey::CreateTopics, ErrorCode::POLICY_VIOLATION),
+        ] {
+            let (written, took) = outcome(Duration::from_hours(1), error).await;
+            assert!(written.is_err());
+            assert_eq!(took, Duration::ZERO);
+        }
+    }
 }
