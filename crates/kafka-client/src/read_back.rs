@@ -1,4 +1,4 @@
-//! One batch, read again from the leader: is what was written, or read, still there?
+//! A batch, or some, read again from the leader: is what was written, or read, still there?
 //!
 //! A single fetch outside any session. Its byte limit is one byte, and since Fetch v3 (KIP-74) a broker answers the first
 //! batch whole however small the limit: so exactly one batch comes, and no limit has to be guessed.
@@ -24,6 +24,9 @@ use crate::cluster::Cluster;
 use crate::connection::CallOptions;
 use crate::error::ClientError;
 use crate::offsets::{OffsetPoint, list_offsets};
+
+/// A limit that answers with the first batch alone.
+const ONE_BATCH: i32 = 1;
 
 /// The newest version that names topics; later ones ask by topic id alone.
 const FETCH_VERSION_BY_NAME: i16 = 12;
@@ -120,6 +123,22 @@ pub async fn read_batch(cluster: &Cluster, place: &PlaceInLog) -> Result<Option<
     })
 }
 
+/// Reads on from a place: whole batches, the first of which ends at or behind the offset, and perhaps a cut one behind
+/// them. About `bytes_max` bytes, more if the first batch alone is larger. Empty if the log holds nothing from there on,
+/// or does not have the offset any more. Checksums are not verified.
+///
+/// # Errors
+/// As [`read_back`].
+pub async fn read_on(cluster: &Cluster, place: &PlaceInLog, bytes_max: i32) -> Result<Bytes, ClientError> {
+    let first = fetch(cluster, place, 0, bytes_max).await?;
+    if !first.records.is_empty() {
+        return Ok(first.records);
+    }
+    // Right after an election the watermark may lie below what was read long ago.
+    let second = fetch(cluster, place, SECOND_LOOK_WAIT_MS, bytes_max).await?;
+    Ok(second.records)
+}
+
 // === impl Look ===
 
 impl Look {
@@ -135,7 +154,7 @@ impl Look {
 }
 
 async fn look(cluster: &Cluster, place: &PlaceInLog) -> Result<Look, ClientError> {
-    let first = fetch(cluster, place, 0).await?;
+    let first = fetch(cluster, place, 0, ONE_BATCH).await?;
     let log_start = match first.log_start_offset {
         known if known >= 0 => known,
         _ => list(cluster, place, OffsetPoint::Earliest).await?,
@@ -148,16 +167,17 @@ async fn look(cluster: &Cluster, place: &PlaceInLog) -> Result<Look, ClientError
         return Ok(Look::new(log_start, log_end, None));
     }
     // There is more than the first answer showed: the watermark has moved, or the log lies in remote storage.
-    let second = fetch(cluster, place, SECOND_LOOK_WAIT_MS).await?;
+    let second = fetch(cluster, place, SECOND_LOOK_WAIT_MS, ONE_BATCH).await?;
     let batch = first_batch(cluster, place, &second.records)?;
     Ok(Look::new(log_start, log_end, batch))
 }
 
-/// Asks for one batch. An offset that is out of range is an answer, too: one without records.
+/// Asks for what begins at the place. An offset that is out of range is an answer, too: one without records.
 async fn fetch(
     cluster: &Cluster,
     place: &PlaceInLog,
     max_wait_ms: i32,
+    bytes_max: i32,
 ) -> Result<FetchedPartition, ClientError> {
     let connection = cluster.connection(place.leader).await?;
     let options = CallOptions {
@@ -168,16 +188,16 @@ async fn fetch(
         },
         ..connection.default_options()
     };
-    let request = build_request(place, max_wait_ms);
+    let request = build_request(place, max_wait_ms, bytes_max);
     let answer = connection.start(&request, options).await?.answer().await?;
     process_answer(place, answer).map_err(|code| answered(cluster, ApiKey::Fetch, code))
 }
 
-fn build_request(place: &PlaceInLog, max_wait_ms: i32) -> FetchRequest {
+fn build_request(place: &PlaceInLog, max_wait_ms: i32, bytes_max: i32) -> FetchRequest {
     FetchRequest {
         max_wait_ms,
         min_bytes: 1,
-        max_bytes: 1,
+        max_bytes: bytes_max,
         // What is acknowledged is to be seen, whatever becomes of the transactions around it.
         isolation_level: READ_UNCOMMITTED,
         session_id: 0,
@@ -191,7 +211,7 @@ fn build_request(place: &PlaceInLog, max_wait_ms: i32) -> FetchRequest {
                 fetch_offset: place.offset,
                 last_fetched_epoch: -1,
                 log_start_offset: -1,
-                partition_max_bytes: 1,
+                partition_max_bytes: bytes_max,
             }],
         }],
         forgotten: Vec::new(),

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
-use kafka_client::read_back::{PlaceInLog, ReadBack, read_back, read_batch};
+use kafka_client::read_back::{PlaceInLog, ReadBack, read_back, read_batch, read_on};
 use kafka_client::{ClientError, Cluster, ClusterSettings, ConnectionSettings};
 use kafka_record::{BatchBuilder, Codec, CodecContexts};
 use kafka_wire::api_key::ApiKey;
@@ -337,6 +337,17 @@ async fn the_whole_batch_is_handed_out() {
     let leader = Leader::start(&[fetched(105, batch(98))]).await;
     let read = read_batch(&leader.cluster, &place()).await.unwrap();
     assert_eq!(read, Some(batch(98)));
+}
+
+#[tokio::test]
+async fn reading_on_gives_all_batches_of_the_answer_and_asks_once_more_for_none() {
+    let both: Bytes = [batch(98), batch(101)].concat().into();
+    let leader = Leader::start(&[fetched(105, Bytes::new()), fetched(105, both.clone())]).await;
+    let read = read_on(&leader.cluster, &place(), 4096).await.unwrap();
+    assert_eq!(read, both);
+    let gone = Leader::start(&[fetched(90, Bytes::new()), fetched(90, Bytes::new())]).await;
+    let read = read_on(&gone.cluster, &place(), 4096).await.unwrap();
+    assert!(read.is_empty());
 }
 
 #[tokio::test]

@@ -125,6 +125,7 @@ impl Generation {
             settings::producer(config, flow.memory),
             inbox,
             flow.target_topics.leaders(),
+            Arc::clone(&flow.source),
         );
         let committer = Committer {
             shared: Arc::clone(&flow.shared),

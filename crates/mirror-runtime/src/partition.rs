@@ -4,6 +4,7 @@
 //! holds the partition), *routed* (inside the partition's router) and *acked* (the low watermark behind the target's
 //! acks). Only the last is ever committed.
 
+use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -35,6 +36,8 @@ pub(crate) struct SourcePartition {
     progress: Mutex<PartitionProgress>,
     /// The last batch that the target acknowledged, recognisable on both sides.
     anchor: Mutex<Option<Anchor>>,
+    /// Offsets that are left out on purpose, from the acknowledged position on.
+    left_out: Mutex<BTreeSet<i64>>,
     halted: AtomicBool,
     withdrawn: AtomicBool,
     /// Which of this process' members owns it.
@@ -77,6 +80,7 @@ impl SourcePartition {
             }),
             progress: Mutex::new(PartitionProgress::new(start)),
             anchor: Mutex::new(None),
+            left_out: Mutex::default(),
             halted: AtomicBool::new(false),
             withdrawn: AtomicBool::new(false),
             member,
@@ -148,6 +152,22 @@ impl SourcePartition {
 
     pub(crate) fn set_anchor(&self, anchor: Anchor) {
         *self.anchor.lock().unwrap_or_else(PoisonError::into_inner) = Some(anchor);
+    }
+
+    /// The record at this offset is not mirrored: by an operator's word, or by a setting.
+    pub(crate) fn leave_out(&self, offset: i64) {
+        let position = self.acked().offset;
+        let mut left_out = self.left_out.lock().unwrap_or_else(PoisonError::into_inner);
+        left_out.retain(|offset| *offset >= position);
+        left_out.insert(offset);
+    }
+
+    /// The offsets that [`Self::leave_out`] named and that may still matter.
+    pub(crate) fn left_out(&self) -> BTreeSet<i64> {
+        self.left_out
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     pub(crate) fn member(&self) -> Option<usize> {

@@ -95,6 +95,7 @@ impl Routing {
 
     /// Leaves out one record, by its offset.
     pub(crate) fn skip_record(&mut self, offset: i64) {
+        self.partition.leave_out(offset);
         self.router.skip_record(offset);
     }
 

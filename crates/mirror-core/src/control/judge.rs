@@ -141,6 +141,18 @@ pub enum Refusal {
         /// What could be skipped.
         expected: OffsetRange,
     },
+    /// The target refuses one of several records, and nobody knows which.
+    #[error(
+        "the target refuses a record among the offsets {range}, and which one it is could not be found on the source ({reason}), so none of them can be skipped; to look again, type: {command}"
+    )]
+    RecordUnknown {
+        /// The record is one of these.
+        range: OffsetRange,
+        /// The halt in words: it ends with what went wrong.
+        reason: String,
+        /// The command that sends them to the target again.
+        command: ResumeCommand,
+    },
     /// A whole batch cannot be read, and nobody knows where it ends.
     #[error(
         "at offset {offset} a whole batch cannot be read, so no single record can be skipped; find the first offset behind the batch, then type: heliostat resume {} --from NEXT --accept-loss {position}..NEXT",
@@ -209,13 +221,23 @@ pub fn judge_resume(log: &HaltedLog<'_>, asked: &AskedResume<'_>) -> Result<Resu
     }
 }
 
-/// May the record at this offset be left out? The answer is what is left out: one record as a rule, more where the
-/// target refused a batch that cannot be divided.
-pub fn judge_skip(log: &HaltedLog<'_>, offset: i64) -> Result<OffsetRange, Refusal> {
+/// May the record at this offset be left out? Only one that the halt names alone: of several, the wrong one would be lost
+/// and the right one refused again.
+pub fn judge_skip(log: &HaltedLog<'_>, offset: i64) -> Result<(), Refusal> {
     let tp = log.tp.clone();
     match log.reason {
         HaltReason::Refused { .. } | HaltReason::RecordTooLarge { .. } => match log.reason.range() {
-            Some(expected) if expected.from() == offset => Ok(expected),
+            Some(range) if range.offsets() > 1 => Err(Refusal::RecordUnknown {
+                range,
+                reason: log.reason.to_string(),
+                command: ResumeCommand {
+                    tp,
+                    from: ResumeFrom::Position,
+                    accept_loss: None,
+                    flow: None,
+                },
+            }),
+            Some(expected) if expected.from() == offset => Ok(()),
             Some(expected) => Err(Refusal::AnotherRecord { tp, offset, expected }),
             None => Err(Refusal::NoRecordAtFault {
                 tp,

@@ -56,6 +56,10 @@ impl HaltReason {
                 "Raise max.message.bytes of the target topic, then: {again}. Or leave this record out: heliostat skip \
                  {name}@{offset}"
             ),
+            // One of these records is at fault, and the halt's own words say why it is not known which.
+            Self::Refused { first, last, .. } if first < last => format!(
+                "Change the target topic so that it accepts this, or let the record be looked for again: {again}"
+            ),
             Self::Refused { first, .. } => format!(
                 "Change the target topic so that it accepts this, then: {again}. Or leave it out: heliostat skip \
                  {name}@{first}"

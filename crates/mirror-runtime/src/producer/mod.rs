@@ -6,6 +6,7 @@
 mod anchors;
 mod dead_letters;
 mod link;
+mod record_search;
 mod refusal;
 mod tails;
 
@@ -27,6 +28,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use self::dead_letters::DeadLetters;
 use self::link::{Link, LinkEvent, LinkRequest, REQUESTS_IN_FLIGHT_MAX};
+use self::record_search::RecordSearches;
 use self::tails::Tails;
 use crate::anchors::AnchorChecks;
 use crate::events;
@@ -90,6 +92,7 @@ pub(crate) struct Producer {
     identities: (mpsc::Sender<NewIdentity>, mpsc::Receiver<NewIdentity>),
     identity_tasks: Vec<Task<()>>,
     dead_letters: DeadLetters,
+    searches: RecordSearches,
     codecs: CodecContexts,
     /// Target partitions that take nothing more, and why.
     stopped: BTreeMap<TopicPartition, String>,
@@ -137,6 +140,7 @@ struct NewIdentity {
 impl Producer {
     pub(crate) fn new(
         shared: Arc<FlowShared>,
+        source: Arc<Cluster>,
         cluster: Arc<Cluster>,
         ownership: Arc<Ownership>,
         settings: ProducerSettings,
@@ -150,6 +154,7 @@ impl Producer {
             ..ProducerConfig::default()
         });
         Self {
+            searches: RecordSearches::new(source, settings.decompressed_bytes_max),
             shared,
             cluster,
             ownership,
@@ -192,6 +197,7 @@ impl Producer {
                     self.set_identity(new);
                 }
                 checked = self.checks.next() => self.handle_checked(checked),
+                searched = self.searches.next() => self.handle_searched(searched),
                 written = self.dead_letters.next() => self.handle_dead_letter(written),
                 changed = self.leaders.changed() => match changed {
                     Ok(()) => self.apply_leaders(),

@@ -1,8 +1,8 @@
 //! What becomes of a batch that the target refuses for good.
 //!
 //! A refusal names a batch, but it is one record that is at fault: the batch is split until that record stands alone,
-//! so that the records around it are mirrored and the verdict names one offset. What happens to that record is the
-//! operator's setting: halt its source partition (others go on), end the process, or drop it by name and count it.
+//! so that the records around it are mirrored and the verdict names one offset ([`super::record_search`] finds it where
+//! the batch does not tell). What happens to that record is the operator's setting: halt its source partition (others go on), end the process, or drop it by name and count it.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -16,6 +16,7 @@ use mirror_core::halt::{HaltReason, Side};
 use mirror_router::split_in_two;
 
 use super::dead_letters::{DeadLetter, WrittenDeadLetter};
+use super::record_search::{RefusedRecord, Searched};
 use super::{BatchToken, Producer};
 use crate::events;
 use crate::partition::SourcePartition;
@@ -34,9 +35,47 @@ impl Producer {
             Resolution::Drop
         } else if batch.record_count() > 1 {
             self.split_refused(tp, batch, token, error)
+        } else if token.first_offset == token.last_offset {
+            self.judge_record(tp, batch, token, error, None)
         } else {
-            self.judge_record(tp, batch, token, error)
+            // The partition waits for the verdict.
+            let record = RefusedRecord {
+                target: tp.clone(),
+                batch: batch.clone(),
+                token: token.clone_for_part(),
+                error,
+            };
+            self.searches.start(&self.shared, record);
+            return;
         };
+        self.resolve(tp, resolution);
+    }
+
+    /// It is known which record was refused, or why it is not.
+    pub(super) fn handle_searched(&mut self, Searched { record, offset }: Searched) {
+        let RefusedRecord {
+            target,
+            batch,
+            mut token,
+            error,
+        } = record;
+        let unknown = match offset {
+            Ok(offset) => {
+                token.first_offset = offset;
+                token.last_offset = offset;
+                None
+            }
+            Err(why) => Some(format!("which of these it is could not be found: {why}")),
+        };
+        let resolution = if token.source.is_withdrawn() {
+            Resolution::Drop
+        } else {
+            self.judge_record(&target, &batch, &token, error, unknown)
+        };
+        self.resolve(&target, resolution);
+    }
+
+    fn resolve(&mut self, tp: &TopicPartition, resolution: Resolution<BatchToken>) {
         if let Err(error) = self.state.resolve(tp, resolution) {
             // The partition was stopped meanwhile; what was queued behind is withdrawn by that.
             tracing::debug!(%tp, %error, "refusal needs no resolution any more");
@@ -79,15 +118,21 @@ impl Producer {
         Resolution::Replace(replacement.collect())
     }
 
-    /// One record that the target will not take.
+    /// One record that the target will not take. `unknown` says why the token names more than one offset.
     fn judge_record(
         &mut self,
         tp: &TopicPartition,
         batch: &OutgoingBatch,
         token: &BatchToken,
         error: ErrorCode,
+        unknown: Option<String>,
     ) -> Resolution<BatchToken> {
-        let reason = token.refused(tp, error, self.words.get(tp).cloned());
+        let words: Vec<_> = self.words.get(tp).cloned().into_iter().chain(unknown).collect();
+        let detail = (!words.is_empty()).then(|| words.join("; "));
+        let reason = token.refused(tp, error, detail);
+        if token.first_offset == token.last_offset {
+            token.source.leave_out(token.first_offset);
+        }
         match &self.shared.on_refused_record {
             OnRefusedRecord::Halt => {
                 self.halt_source(&token.source, reason);
@@ -114,7 +159,7 @@ impl Producer {
                     topic: Arc::clone(topic),
                     batch: batch.clone(),
                     token: token.clone_for_part(),
-                    reason: token.refused(tp, error, self.words.get(tp).cloned()),
+                    reason,
                 };
                 self.dead_letters
                     .write(&self.shared.tasks, Arc::clone(&self.cluster), write);
