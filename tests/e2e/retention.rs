@@ -129,8 +129,12 @@ fn a_target_that_keeps_less_is_mirrored_into_with_a_warning_where_that_is_wanted
 fn records_that_have_outlived_an_equal_retention_refuse_nothing() {
     scenario("retention-equal", |world| {
         let topic = world.topic("t");
-        let keeps =
-            |retention_ms: i64| NewTopic::new(&topic, 1).config("retention.ms", &retention_ms.to_string());
+        // One segment for all: a broker begins a new one where timestamps are further apart than this.
+        let segment_ms = (90 * DAY_MS).to_string();
+        let keeps = |retention_ms: i64| {
+            let topic = NewTopic::new(&topic, 1).config("segment.ms", &segment_ms);
+            topic.config("retention.ms", &retention_ms.to_string())
+        };
         world.source.admin().create_topic(&keeps(-1))?;
         world.target.admin().create_topic(&keeps(7 * DAY_MS))?;
         produce_old(world, &topic)?;
