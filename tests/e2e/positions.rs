@@ -178,7 +178,7 @@ fn two_flows_with_two_prefixes_share_no_position() {
         produce(0, 3_000)?;
         let one = DaemonFile::new(world, &scratch::path("state")?);
         let mut daemon = one.start()?;
-        daemon.wait_until_caught_up(&[topic.clone()], LIMIT)?;
+        daemon.wait_until_caught_up(std::slice::from_ref(&topic), LIMIT)?;
         daemon.stop()?;
 
         let prefix = format!("{}copy-of-", world.topic(""));
@@ -192,7 +192,7 @@ fn two_flows_with_two_prefixes_share_no_position() {
         for (first, records) in [(3_000, 3_000), (6_000, 1_000)] {
             produce(first, records)?;
             let mut daemon = both.start()?;
-            daemon.wait_until_caught_up(&[topic.clone()], LIMIT)?;
+            daemon.wait_until_caught_up(std::slice::from_ref(&topic), LIMIT)?;
             let end = first + records;
             wait_until("the copy is complete", LIMIT, || {
                 let positions = world.source.admin().committed(&format!("{group}-copy"))?;

@@ -83,7 +83,7 @@ fn table(rows: &[Row], coloured: bool) -> String {
             format!("{}:{}", halted.topic, halted.partition).into(),
             time(halt.since_ms).into(),
             Cell::new(&halt.reason, Tone::Bad),
-            halted.acked_offset.to_string().into(),
+            mirrored_below(halted.acked_offset).into(),
             match (halt.from, halt.to) {
                 (Some(from), Some(to)) => format!("{from}..{to}"),
                 (Some(from), None) => format!("{from}.."),
@@ -95,6 +95,10 @@ fn table(rows: &[Row], coloured: bool) -> String {
         table.note(format!("→ {}", halt.advice));
     }
     table.render(coloured)
+}
+
+fn mirrored_below(offset: i64) -> String {
+    u64::try_from(offset).map_or_else(|_unknown| "?".to_owned(), |offset| offset.to_string())
 }
 
 /// A time of a status, to the second.

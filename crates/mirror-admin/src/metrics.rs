@@ -117,12 +117,16 @@ fn totals(sheet: &Sheet, flow: &FlowStatus) {
     }
 }
 
+fn known(offset: i64) -> Option<i64> {
+    (offset >= 0).then_some(offset)
+}
+
 fn one_partition(sheet: &Sheet, flow: &str, partition: &PartitionStatus) {
     let partition_number = partition.partition.to_string();
     let labels = [flow, partition.topic.as_str(), partition_number.as_str()];
     for (metric, offset) in [
-        (&names::ACKED_OFFSET, Some(partition.acked_offset)),
-        (&names::FETCHED_OFFSET, Some(partition.fetched_offset)),
+        (&names::ACKED_OFFSET, known(partition.acked_offset)),
+        (&names::FETCHED_OFFSET, known(partition.fetched_offset)),
         (&names::LOG_START, partition.log_start),
         (&names::HIGH_WATERMARK, partition.high_watermark),
         (&names::LAST_STABLE, partition.last_stable),

@@ -67,11 +67,11 @@ pub enum HaltReason {
         /// The leader epoch our position was read under.
         leader_epoch: i32,
     },
-    /// A group that committed positions before has none for this partition.
-    #[error("group {group} has lost its committed position for this partition")]
+    /// The target holds records of this partition, and there is no position for it where others have one.
+    #[error("{place} has no position for this partition any more, though its target holds records")]
     PositionMissing {
-        /// The consumer group.
-        group: String,
+        /// Where positions are kept, as `group "mirror"`.
+        place: String,
     },
     /// Bytes from the source that are no valid record batch, also after fetching them again.
     #[error("the batch at offset {offset} is corrupt on the source: {detail}")]

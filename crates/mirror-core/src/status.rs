@@ -176,9 +176,9 @@ pub struct PartitionStatus {
     /// Index into [`MembershipStatus::members`] of the one that holds it.
     pub member: Option<usize>,
     /// Every offset below this one is on the target, or was left out for a counted reason. The position that is
-    /// committed.
+    /// committed; -1 while it is not known.
     pub acked_offset: i64,
-    /// The offset that the next fetch asks for.
+    /// The offset that the next fetch asks for; -1 while it is not known.
     pub fetched_offset: i64,
     /// The oldest offset that the source still has; `None` before the first answer.
     pub log_start: Option<i64>,
@@ -193,6 +193,8 @@ pub struct PartitionStatus {
     pub batches_in_flight: usize,
     /// What the partition is doing.
     pub state: PartitionState,
+    /// What it waits for, in words, where that is known and while it is [`PartitionState::Waiting`].
+    pub waits_for: Option<String>,
     /// Why it stands still, while it is [`PartitionState::Halted`].
     pub halt: Option<HaltStatus>,
 }

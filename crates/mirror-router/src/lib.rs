@@ -20,7 +20,7 @@
 //!
 //! Invariants, each checked by the property test in `tests/routing`:
 //! - (A) every visible record leaves exactly once: key, value, headers and timestamp as readers of the source see them;
-//! - (B) first in, first out for each pair of source and target partition, across all answers (traps.md 17);
+//! - (B) first in, first out for each pair of source and target partition, across all answers (docs/traps.md);
 //! - (C) a record's target partition depends on the mode, its key and the source partition's number only (and, for
 //!   keyless records under `NullKeys::Spread`, on what came before);
 //! - (D) records of entry `e` are still to come if and only if [`PartitionRouter::held_from`] is at most `e`;

@@ -86,6 +86,9 @@ impl Committer {
         let mut changed = Vec::new();
         for partition in self.shared.partitions() {
             let position = partition.acked();
+            if position.offset < 0 {
+                continue; // halted without a position: to store one would be to decide where it goes on
+            }
             if all || self.published.get(&partition.tp) != Some(&position) {
                 changed.push((partition, position));
             }

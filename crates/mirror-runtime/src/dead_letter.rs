@@ -83,7 +83,10 @@ fn may_pass(error: &ClientError) -> bool {
         | ClientError::TimedOut { .. }
         | ClientError::NoBootstrap { .. }
         | ClientError::UnknownBroker { .. } => true,
-        _ => false,
+        ClientError::Malformed { .. }
+        | ClientError::Encode { .. }
+        | ClientError::Unsupported { .. }
+        | ClientError::Corrupt { .. } => false,
     }
 }
 
@@ -125,7 +128,15 @@ async fn try_write(target: &Cluster, topic: &Arc<str>, batch: &OutgoingBatch) ->
     });
     match classify_produce(code) {
         ProduceDisposition::Acked | ProduceDisposition::Duplicate => Ok(()),
-        _ => Err(refused(target, topic, ApiKey::Produce, code, message)),
+        ProduceDisposition::RetrySame
+        | ProduceDisposition::RetryBounded
+        | ProduceDisposition::RefreshMetadata
+        | ProduceDisposition::Refused
+        | ProduceDisposition::SequenceGap
+        | ProduceDisposition::UnknownProducer
+        | ProduceDisposition::Fenced
+        | ProduceDisposition::Unauthorized
+        | ProduceDisposition::Fatal => Err(refused(target, topic, ApiKey::Produce, code, message)),
     }
 }
 

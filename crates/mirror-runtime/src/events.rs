@@ -242,6 +242,13 @@ pub(crate) fn audit_failed(tp: &TopicPartition, why: &str) {
     warn!(topic = %tp.topic, partition = tp.partition, "AUDIT, the command above was not carried out: {why}");
 }
 
+pub(crate) fn commit_group_late(group: &str) {
+    warn!(
+        group,
+        "lag tools see old positions: the group's coordinator on the source does not answer in time"
+    );
+}
+
 pub(crate) fn joining(group: &str, topics: usize) {
     info!(group, topics, "joining the group");
 }
@@ -323,7 +330,9 @@ pub(crate) fn last_commit_failed() {
 }
 
 pub(crate) fn flows_left_behind() {
-    warn!("ended before every flow had stored its positions and left its group: the next start may repeat batches");
+    warn!(
+        "ended before every flow had stored its positions and left its group: the next start may repeat batches"
+    );
 }
 
 pub(crate) fn not_drained(batches: usize) {

@@ -158,7 +158,7 @@ impl Fetcher {
     async fn fetch_over(&mut self, connection: &Connection) -> Ended {
         let memory = Arc::clone(&self.shared.memory);
         let mut outstanding: Option<Outstanding> = None;
-        let ended = loop {
+        loop {
             let ready_at = self.shared.ready_at().max(self.muted_until);
             let braked = ready_at > Instant::now();
             if outstanding.is_none() && !braked {
@@ -203,8 +203,7 @@ impl Fetcher {
                 () = memory.wait_until(|memory| may_fetch(&self.held, memory)), if idle && !braked && !self.held.is_empty() => {}
                 () = sleep_until(ready_at), if idle && braked => {}
             }
-        };
-        ended
+        }
     }
 
     /// Sends a fetch for every partition that may hold more bytes; `None` if there is none, or no credit.

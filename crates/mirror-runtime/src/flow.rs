@@ -444,7 +444,7 @@ impl Flow {
             partitions: member.partitions.len(),
         });
         self.context.shared.set_membership(Some(MembershipStatus {
-            group_id: config.group_id.clone(),
+            group_id: config.group_of(&join::cluster_id(&self.context.source)),
             generation_id: assignment.generation_id,
             members: members.collect(),
             leads: assignment.leads,

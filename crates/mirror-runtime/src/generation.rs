@@ -9,6 +9,8 @@ mod commands;
 mod discovery;
 mod drain;
 mod elections;
+mod missing_positions;
+mod not_started;
 mod trouble;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,6 +24,7 @@ use tokio::time::{Instant, sleep_until};
 
 use self::anchors::Waiting;
 use self::elections::Elections;
+use self::not_started::TopicNotReady;
 use crate::committer::Committer;
 use crate::control::FlowCommand;
 use crate::events;
@@ -30,7 +33,7 @@ use crate::fetcher::{Assignment, COMMANDS, Fetcher, FetcherCommand};
 use crate::flow::FlowContext;
 use crate::ownership::Ownership;
 use crate::partition::{FetchCursor, SourcePartition};
-use crate::producer::{INBOX_BATCHES, Producer, TargetBatch};
+use crate::producer::{Clusters, INBOX_BATCHES, Producer, TargetBatch};
 use crate::run_error::RunError;
 use crate::settings;
 use crate::start_positions::StartPositions;
@@ -53,6 +56,8 @@ pub(crate) struct Generation {
     positions: StartPositions,
     /// What is known of each topic that is mirrored.
     topics: BTreeMap<Arc<str>, KnownTopic>,
+    /// Topics of which partitions wait for the target.
+    not_ready: BTreeMap<Arc<str>, TopicNotReady>,
     partitions: BTreeMap<TopicPartition, SupervisedPartition>,
     /// Partitions whose last mirrored batch is being looked for.
     waiting: Waiting,
@@ -120,12 +125,14 @@ impl Generation {
         let (to_producer, inbox) = mpsc::channel(INBOX_BATCHES);
         let producer = Producer::new(
             Arc::clone(&flow.shared),
-            Arc::clone(&flow.target),
+            Clusters {
+                source: Arc::clone(&flow.source),
+                target: Arc::clone(&flow.target),
+            },
             Arc::clone(&ownership),
             settings::producer(config, flow.memory),
             inbox,
             flow.target_topics.leaders(),
-            Arc::clone(&flow.source),
         );
         let committer = Committer {
             shared: Arc::clone(&flow.shared),
@@ -137,6 +144,7 @@ impl Generation {
             published: BTreeMap::new(),
             failures: 0,
         };
+        flow.shared.set_not_started(not_started::all(&flow, &ownership));
         let stop_committing = watch::Sender::new(false);
         let tasks = &flow.shared.tasks;
         Ok(Self {
@@ -145,6 +153,7 @@ impl Generation {
             ownership,
             positions,
             topics: BTreeMap::new(),
+            not_ready: BTreeMap::new(),
             partitions: BTreeMap::new(),
             waiting: Waiting::new(),
             fetchers: BTreeMap::new(),

@@ -51,9 +51,9 @@ pub(crate) async fn position_store(
             Ok(PositionStore::TargetTopic(TargetPositions {
                 topic: Arc::new(topic),
                 source_cluster_id: cluster_id(source),
-                commit_group: commit_group.as_deref().map(source_group),
                 rename: config.rename.clone(),
                 told_renamed: AtomicBool::new(false),
+                commit_group: commit_group.as_deref().map(source_group),
             }))
         }
     }
@@ -170,7 +170,7 @@ pub(crate) async fn remember(
     }
 }
 
-/// A flow that brings the same topics back would fill both clusters for ever (traps.md 29).
+/// A flow that brings the same topics back would fill both clusters for ever (docs/traps.md).
 pub(crate) async fn check_reverse_flow(context: &FlowContext) -> Result<(), RunError> {
     let Positions::TargetTopic { topic, .. } = &context.config.positions else {
         return Ok(());
@@ -199,7 +199,7 @@ pub(crate) async fn check_reverse_flow(context: &FlowContext) -> Result<(), RunE
 }
 
 /// What a cluster is called in stored positions; brokers before 0.10.1 have no id, there our name for it has to do.
-fn cluster_id(cluster: &Cluster) -> String {
+pub(crate) fn cluster_id(cluster: &Cluster) -> String {
     cluster
         .cluster_id()
         .unwrap_or_else(|| format!("alias:{}", cluster.alias()))

@@ -43,7 +43,7 @@ mod target_topics;
 mod tasks;
 mod throttle;
 
-pub use mirror::{ControlMessage, Mirror, Outcome};
+pub use mirror::{ControlOrder, Mirror, Outcome};
 pub use run_error::RunError;
 pub use state_folder::StateFolderError;
 pub use status::StatusView;

@@ -26,7 +26,7 @@ pub(crate) struct MemberHome {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Machine {
     /// `/etc/machine-id`: it stays over a restart, and goes along when the disk is cloned.
-    machine_id: Option<String>,
+    id: Option<String>,
     host_name: Option<String>,
     /// The running kernel, which no disk carries along: a clone differs here whatever else it has in common.
     boot_id: Option<String>,
@@ -47,7 +47,7 @@ impl MemberHome {
         Self {
             group: group.clone(),
             machine: Machine {
-                machine_id: line("/etc/machine-id"),
+                id: line("/etc/machine-id"),
                 host_name: line("/proc/sys/kernel/hostname"),
                 boot_id: line("/proc/sys/kernel/random/boot_id"),
             },
@@ -89,7 +89,7 @@ mod tests {
                 group_id: "mirror".to_owned(),
             },
             machine: Machine {
-                machine_id: Some("m-1".to_owned()),
+                id: Some("m-1".to_owned()),
                 host_name: Some("h-1".to_owned()),
                 boot_id: Some("b-1".to_owned()),
             },
@@ -103,7 +103,7 @@ mod tests {
         let changes: [(Change, &str); 7] = [
             (|home| home.group.cluster_id = "c-2".to_owned(), "another group"),
             (|home| home.group.group_id = "other".to_owned(), "another group"),
-            (|home| home.machine.machine_id = None, "another machine"),
+            (|home| home.machine.id = None, "another machine"),
             (|home| home.machine.host_name = None, "another machine"),
             (
                 |home| home.machine.boot_id = Some("b-2".to_owned()),

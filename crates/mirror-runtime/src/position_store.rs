@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use kafka_client::group::{CommittedOffset, GroupClient};
 use kafka_wire::error_code::ErrorCode;
@@ -110,7 +110,10 @@ impl PositionStore {
                     .map_err(RunError::Positions)?;
                 if let Some(group) = &own.commit_group {
                     // Positions are safe already: a source that hangs must not hold up the next ones.
-                    if timeout(TELL_GROUP_MAX, tell_group(group, positions)).await.is_err() {
+                    if timeout(TELL_GROUP_MAX, tell_group(group, positions))
+                        .await
+                        .is_err()
+                    {
                         events::commit_group_late(group.group_id());
                     }
                 }

@@ -1,8 +1,10 @@
 //! What the tasks of one flow share, from its start to its end.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
+use kafka_wire::ids::TopicPartition;
 use mirror_config::{BrakeConfig, OnRefusedRecord};
 use mirror_core::brake::{Brake, BrakeSettings};
 use mirror_core::halt::{Halt, HaltReason};
@@ -30,6 +32,10 @@ pub(crate) struct FlowShared {
     brake: Mutex<Brake>,
     partitions: Mutex<Vec<Arc<SourcePartition>>>,
     halts: Mutex<Vec<Halted>>,
+    not_started: Mutex<Vec<(NotStarted, Option<Halted>)>>,
+    /// Partitions whose position was found missing. Outlives their generation: by key nobody could tell that again once
+    /// one partition of the topic has a position.
+    positions_missing: Mutex<BTreeSet<TopicPartition>>,
     state: Mutex<State>,
     aborted: watch::Sender<bool>,
 }
@@ -46,6 +52,24 @@ struct State {
 pub(crate) struct Halted {
     pub(crate) halt: Halt,
     pub(crate) since: SystemTime,
+}
+
+/// What belongs to this process: the partitions that are mirrored, and those that have not started, each with its halt
+/// where it waits for an operator.
+pub(crate) type Owned = (Vec<Arc<SourcePartition>>, Vec<(NotStarted, Option<Halted>)>);
+
+/// A partition that belongs to this process and is not mirrored yet.
+#[derive(Debug, Clone)]
+pub(crate) struct NotStarted {
+    pub(crate) tp: TopicPartition,
+    /// The topic's name on the target.
+    pub(crate) target_topic: Arc<str>,
+    /// Which of this process' members owns it.
+    pub(crate) member: Option<usize>,
+    /// In words.
+    pub(crate) waits_for: String,
+    /// It waits for an operator.
+    pub(crate) halt: Option<HaltReason>,
 }
 
 // === impl FlowShared ===
@@ -70,6 +94,8 @@ impl FlowShared {
             brake: Mutex::new(Brake::new(brake, Instant::now().into_std())),
             partitions: Mutex::default(),
             halts: Mutex::default(),
+            not_started: Mutex::default(),
+            positions_missing: Mutex::default(),
             state: Mutex::default(),
             aborted: watch::Sender::new(false),
         })
@@ -114,6 +140,56 @@ impl FlowShared {
     pub(crate) fn remove_all_partitions(&self) {
         lock(&self.partitions).clear();
         lock(&self.halts).clear();
+        lock(&self.not_started).clear();
+    }
+
+    /// Everything that is ours and has not started. A halt that lasts keeps its time; a new one is told.
+    pub(crate) fn set_not_started(&self, now: Vec<NotStarted>) {
+        let mut known = lock(&self.not_started);
+        let before: BTreeMap<_, _> = std::mem::take(&mut *known)
+            .into_iter()
+            .filter_map(|(_, halted)| halted.map(|halted| (halted.halt.tp.clone(), halted)))
+            .collect();
+        *known = now
+            .into_iter()
+            .map(|not_started| {
+                let halted = not_started.halt.clone().map(|reason| {
+                    let lasting = before
+                        .get(&not_started.tp)
+                        .filter(|was| was.halt.reason == reason);
+                    lasting.cloned().unwrap_or_else(|| {
+                        let halt = Halt::new(not_started.tp.clone(), reason);
+                        events::halted(&halt);
+                        let since = SystemTime::now();
+                        Halted { halt, since }
+                    })
+                });
+                (not_started, halted)
+            })
+            .collect();
+    }
+
+    /// What is ours: the partitions that are mirrored, and those that have not started, with a halt where they wait for an
+    /// operator. Each is in one of the two.
+    pub(crate) fn owned(&self) -> Owned {
+        let mut not_started = lock(&self.not_started).clone();
+        let partitions = self.partitions();
+        let started: BTreeSet<_> = partitions.iter().map(|partition| &partition.tp).collect();
+        not_started.retain(|(not_started, _)| !started.contains(&not_started.tp));
+        (partitions, not_started)
+    }
+
+    pub(crate) fn note_position_missing(&self, tp: TopicPartition) {
+        lock(&self.positions_missing).insert(tp);
+    }
+
+    pub(crate) fn forget_position_missing(&self, tp: &TopicPartition) {
+        lock(&self.positions_missing).remove(tp);
+    }
+
+    /// Was the partition's position found missing, and has an operator not said yet where to go on?
+    pub(crate) fn is_position_missing(&self, tp: &TopicPartition) -> bool {
+        lock(&self.positions_missing).contains(tp)
     }
 
     /// Stops one source partition, loudly and once; others go on.

@@ -79,6 +79,11 @@ impl StartPositions {
         self.committed.keys().any(|tp| tp.topic == *topic)
     }
 
+    /// Was a position stored for some partition of such a topic?
+    pub(crate) fn knows_any(&self, mut of: impl FnMut(&str) -> bool) -> bool {
+        self.committed.keys().any(|tp| of(&tp.topic))
+    }
+
     /// Resolves where partitions start. Those that could not be asked about are absent from the answer: ask again.
     pub(crate) async fn resolve(
         &self,
@@ -171,6 +176,26 @@ impl StartPositions {
             listed.extend(list_offsets(source, leader, &behind_all, point, self.committed_only).await?);
         }
         Ok(listed)
+    }
+}
+
+// === impl Start ===
+
+impl Start {
+    /// Does not start, and has no position. None is stored either, so that the next start halts as well.
+    pub(crate) fn halted(topic_id: TopicId, reason: HaltReason) -> Self {
+        Self {
+            position: Position {
+                offset: -1,
+                leader_epoch: -1,
+            },
+            topic_id,
+            why: "without a position",
+            skips_offsets: 0,
+            to_commit: false,
+            anchor: None,
+            halt: Some(reason),
+        }
     }
 }
 

@@ -171,7 +171,7 @@ fn file_name(group: &str) -> String {
         match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' => name.push(char::from(byte)),
             b'.' if !name.is_empty() => name.push('.'),
-            _ => name.push_str(&format!("%{byte:02x}")),
+            _ => name.extend(format!("%{byte:02x}").chars()),
         }
     }
     if name.len() > 200 {
@@ -180,7 +180,7 @@ fn file_name(group: &str) -> String {
             (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
         });
         name.truncate(180);
-        name.push_str(&format!("%{checksum:016x}"));
+        name = format!("{name}%{checksum:016x}");
     }
     name
 }

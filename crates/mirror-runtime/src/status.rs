@@ -12,7 +12,7 @@ use mirror_core::status::{
 use crate::counters::Totals;
 use crate::memory::Memory;
 use crate::partition::SourcePartition;
-use crate::shared::{FlowShared, Halted};
+use crate::shared::{FlowShared, Halted, NotStarted};
 
 /// A look at a process that mirrors. Cheap to clone; looking takes a few microseconds per partition.
 #[derive(Debug, Clone)]
@@ -68,15 +68,13 @@ impl StatusView {
         }
     }
 
-    /// Does this process mirror the partition for the flow of this name?
+    /// Does this process own the partition for the flow of this name?
     pub(crate) fn holds(&self, flow: &str, tp: &TopicPartition) -> bool {
         let mut named = self.0.flows.iter().filter(|viewed| viewed.name == flow);
         named.any(|viewed| {
-            viewed
-                .shared
-                .partitions()
-                .iter()
-                .any(|partition| partition.tp == *tp)
+            let (partitions, not_started) = viewed.shared.owned();
+            partitions.iter().any(|partition| partition.tp == *tp)
+                || not_started.iter().any(|(waiting, _)| waiting.tp == *tp)
         })
     }
 }
@@ -90,7 +88,7 @@ impl StatusSource for StatusView {
 fn flow_status(flow: &ViewedFlow) -> FlowStatus {
     let (state, membership, problem) = flow.shared.state();
     let halts = flow.shared.halts();
-    let partitions = flow.shared.partitions();
+    let (partitions, not_started) = flow.shared.owned();
     let status_of =
         |partition: &Arc<SourcePartition>| partition_status(partition, &halts, membership.as_ref());
     FlowStatus {
@@ -99,7 +97,15 @@ fn flow_status(flow: &ViewedFlow) -> FlowStatus {
         target: flow.target.clone(),
         state,
         problem,
-        partitions: partitions.iter().map(status_of).collect(),
+        partitions: partitions
+            .iter()
+            .map(status_of)
+            .chain(
+                not_started.iter().map(|(waiting, halted)| {
+                    not_started_status(waiting, halted.as_ref(), membership.as_ref())
+                }),
+            )
+            .collect(),
         membership: membership.filter(|_| state == FlowState::Mirroring),
         totals: totals(&flow.shared.counters.totals()),
     }
@@ -158,7 +164,31 @@ fn partition_status(
         } else {
             PartitionState::Waiting
         },
+        waits_for: None,
         halt: halt.map(|halted| halted.halt.status(milliseconds(halted.since))),
+    }
+}
+
+/// Nothing but its name is known of it.
+fn not_started_status(
+    waiting: &NotStarted,
+    halted: Option<&Halted>,
+    membership: Option<&MembershipStatus>,
+) -> PartitionStatus {
+    PartitionStatus {
+        topic: waiting.tp.topic.to_string(),
+        partition: waiting.tp.partition,
+        target_topic: waiting.target_topic.to_string(),
+        member: membership.and(waiting.member),
+        acked_offset: -1,
+        fetched_offset: -1,
+        state: match halted {
+            Some(_) => PartitionState::Halted,
+            None => PartitionState::Waiting,
+        },
+        waits_for: halted.is_none().then(|| waiting.waits_for.clone()),
+        halt: halted.map(|halted| halted.halt.status(milliseconds(halted.since))),
+        ..PartitionStatus::default()
     }
 }
 

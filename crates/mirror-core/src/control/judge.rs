@@ -151,7 +151,7 @@ pub enum Refusal {
         /// The halt in words: it ends with what went wrong.
         reason: String,
         /// The command that sends them to the target again.
-        command: ResumeCommand,
+        command: Box<ResumeCommand>,
     },
     /// A whole batch cannot be read, and nobody knows where it ends.
     #[error(
@@ -230,12 +230,12 @@ pub fn judge_skip(log: &HaltedLog<'_>, offset: i64) -> Result<(), Refusal> {
             Some(range) if range.offsets() > 1 => Err(Refusal::RecordUnknown {
                 range,
                 reason: log.reason.to_string(),
-                command: ResumeCommand {
+                command: Box::new(ResumeCommand {
                     tp,
                     from: ResumeFrom::Position,
                     accept_loss: None,
                     flow: None,
-                },
+                }),
             }),
             Some(expected) if expected.from() == offset => Ok(()),
             Some(expected) => Err(Refusal::AnotherRecord { tp, offset, expected }),

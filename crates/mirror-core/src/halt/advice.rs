@@ -34,9 +34,9 @@ impl HaltReason {
                 resume(ResumeFrom::Offset(*from), None)
             ),
             Self::PositionMissing { .. } => format!(
-                "Positions expire on brokers older than 2.1. Find the last mirrored record on the target and go on \
-                 behind it: heliostat resume {name} --from OFFSET (the answer shows what to confirm). Or mirror all \
-                 again and accept duplicates: {from_start}"
+                "Positions expire when nobody renews them, and go with what is deleted. Find the last mirrored record \
+                 on the target and go on behind it: heliostat resume {name} --from OFFSET (the answer shows what to \
+                 confirm). Or mirror all again and accept duplicates: {from_start}"
             ),
             Self::Corrupt { offset, .. } => format!(
                 "Check the source broker's disk and its replicas, then try again: {again}. If the batch is lost, {}",

@@ -114,7 +114,10 @@ async fn groups(
 ) -> Vec<Check> {
     // Without its id nobody knows the whole name of a group of ours.
     let source_id = source.and_then(|source| source.cluster.cluster_id());
-    let shared = source_id.map_or_else(|| flow.membership.group_id.clone(), |id| flow.membership.group_of(&id));
+    let shared = source_id.map_or_else(
+        || flow.membership.group_id.clone(),
+        |id| flow.membership.group_of(&id),
+    );
     let mut wanted = Vec::new();
     match &flow.positions {
         Positions::SourceGroup { group_id } => wanted.push((source, &flow.source.alias, group_id)),

@@ -31,7 +31,14 @@ impl Generation {
     pub(super) async fn obey(&mut self, command: FlowCommand) -> bool {
         let FlowCommand { tp, action, reply } = command;
         if !self.partitions.contains_key(&tp) {
-            drop(reply.send(None));
+            let answer = self
+                .ownership
+                .owns(&tp)
+                .then(|| match self.obey_not_started(&tp, &action) {
+                    Ok(words) => ControlReply::Done { words },
+                    Err(words) => ControlReply::Refused { words },
+                });
+            drop(reply.send(answer));
             return false;
         }
         let done = match action {
@@ -105,7 +112,9 @@ impl Generation {
         Self::check_settled(&partition, &reason)?;
         let topic_id = self.topic_id_now(tp).await?;
         events::audit(tp, &words);
-        self.store_position(tp, topic_id, start).await.inspect_err(|why| events::audit_failed(tp, why))?;
+        self.store_position(tp, topic_id, start)
+            .await
+            .inspect_err(|why| events::audit_failed(tp, why))?;
         self.let_go(&partition);
         self.flow.shared.counters.loss_accepted(lost_offsets);
         Ok(words)
@@ -127,7 +136,9 @@ impl Generation {
         };
         judge_skip(&log, offset).map_err(|refusal| refusal.to_string())?;
         let words = match dead_letter {
-            Some(topic) => format!("skipped the record at offset {offset}; it is in topic {topic} on the target"),
+            Some(topic) => {
+                format!("skipped the record at offset {offset}; it is in topic {topic} on the target")
+            }
             None => format!("skipped the record at offset {offset}"),
         };
         if let Some(topic) = dead_letter {
@@ -194,7 +205,9 @@ impl Generation {
         let (acked, fetched) = (partition.acked().offset, partition.cursor().offset);
         let lost_by_the_source = matches!(
             reason,
-            HaltReason::RetentionLoss { .. } | HaltReason::Diverged { .. } | HaltReason::TopicRecreated { .. }
+            HaltReason::RetentionLoss { .. }
+                | HaltReason::Diverged { .. }
+                | HaltReason::TopicRecreated { .. }
         );
         let settled = if lost_by_the_source {
             acked == fetched
@@ -213,7 +226,10 @@ impl Generation {
     async fn topic_id_now(&self, tp: &TopicPartition) -> Result<TopicId, Refusal> {
         let metadata = self.flow.source.metadata(Some(vec![Arc::clone(&tp.topic)])).await;
         let metadata = metadata.map_err(|error| format!("the source could not be asked: {error}"))?;
-        let topic = metadata.topics.iter().find(|topic| topic.name.as_ref() == Some(&tp.topic));
+        let topic = metadata
+            .topics
+            .iter()
+            .find(|topic| topic.name.as_ref() == Some(&tp.topic));
         topic
             .filter(|topic| topic.error_code.is_ok())
             .map(|topic| topic.topic_id)
@@ -254,7 +270,10 @@ impl Generation {
         old: &Arc<SourcePartition>,
         start: Position,
     ) -> Result<(), Refusal> {
-        let leader = self.partitions.get(&old.tp).and_then(|supervised| supervised.leader);
+        let leader = self
+            .partitions
+            .get(&old.tp)
+            .and_then(|supervised| supervised.leader);
         let leader = leader.ok_or_else(|| "the partition has no leader on the source".to_owned())?;
         self.store_position(&old.tp, old.topic_id, start).await?;
         let partition = SourcePartition::new(

@@ -13,6 +13,7 @@ use mirror_router::{Isolation, MergeBelow, RouterConfig};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use super::not_started::TopicNotReady;
 use super::{Generation, KnownTopic, SupervisedPartition};
 use crate::committer::to_store;
 use crate::events;
@@ -22,7 +23,7 @@ use crate::routing::{CHUNKS, Routing, RoutingOutlets};
 use crate::run_error::RunError;
 use crate::start_positions::{Start, Starting};
 use crate::target_topics::{
-    SourceLog, TargetShape, WantedTopic, count, describe_settings, replication_factor,
+    NotReady, SourceLog, TargetShape, WantedTopic, count, describe_settings, replication_factor,
 };
 
 /// How a partition is started.
@@ -52,10 +53,12 @@ impl Generation {
         for topic in &metadata.topics {
             let Some(name) = &topic.name else { continue };
             if topic.error_code.is_ok() && self.ownership.owns_of(name) {
-                self.prepare(name, topic).await?;
+                self.prepare(name, topic).await;
             }
         }
-        self.start_partitions(&metadata).await?;
+        let started = self.start_partitions(&metadata).await;
+        self.show_not_started(&metadata);
+        started?;
         self.assign();
         let leaderless = self
             .partitions
@@ -112,17 +115,24 @@ impl Generation {
     }
 
     /// Makes the target ready for a topic that is new or has grown.
-    async fn prepare(&mut self, name: &Arc<str>, topic: &MetadataTopic) -> Result<(), RunError> {
+    async fn prepare(&mut self, name: &Arc<str>, topic: &MetadataTopic) {
         let partitions = count(topic.partitions.len());
         let known = self.topics.get(name).copied();
         if known.is_some_and(|known| {
             known.source_partitions >= partitions || is_another(known.topic_id, topic.topic_id)
         }) {
-            return Ok(());
+            return;
         }
-        let settings = describe_settings(&self.flow.source, name)
-            .await
-            .map_err(RunError::Client)?;
+        let settings = match describe_settings(&self.flow.source, name).await {
+            Ok(settings) => settings,
+            Err(error) => {
+                // As below: the next refresh tries again, and topics that are ready do not wait for this one.
+                let waiting = TopicNotReady::passing(format!("its settings on the source: {error}"));
+                self.flow.target_topics.tell(name, Some(&NotReady::Client(error)));
+                self.not_ready.insert(Arc::clone(name), waiting);
+                return;
+            }
+        };
         let target_name = self.flow.config.rename.target_name(name);
         let wanted = WantedTopic {
             name: &target_name,
@@ -159,11 +169,14 @@ impl Generation {
                     target,
                 };
                 self.topics.insert(Arc::clone(name), known);
+                self.not_ready.remove(name);
                 self.flow.shared.refresh_target.notify_one();
             }
-            Err(_told) => {}
+            Err(reason) => {
+                self.not_ready
+                    .insert(Arc::clone(name), TopicNotReady::new(&target_name, &reason));
+            }
         }
-        Ok(())
     }
 
     fn learn_leaders(&mut self, metadata: &MetadataResponse) {
@@ -210,7 +223,8 @@ impl Generation {
         if starting.is_empty() {
             return Ok(());
         }
-        let starts = self.positions.resolve(&self.flow.source, &starting).await?;
+        let mut starts = self.positions.resolve(&self.flow.source, &starting).await?;
+        self.judge_missing(&mut starts).await?;
         if starts.len() < starting.len() {
             self.refresh_soon();
         }

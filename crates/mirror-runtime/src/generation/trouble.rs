@@ -62,7 +62,9 @@ impl Generation {
                 }
             }
             TroubleKind::Unauthorized(code) => {
-                self.flow.shared.halt(&partition, may_not_read(&partition.tp, code));
+                self.flow
+                    .shared
+                    .halt(&partition, may_not_read(&partition.tp, code));
             }
             TroubleKind::Fatal(code) => {
                 let detail = format!("the source answered a fetch with {code}");
@@ -131,7 +133,7 @@ impl Generation {
             OnLoss::Halt => self.flow.shared.halt(partition, reason),
             // What was fetched before is mirrored first. Fetching meets the same loss again a little later.
             OnLoss::Accept if partition.acked().offset != partition.cursor().offset => {
-                self.set_free(&partition.tp)
+                self.set_free(&partition.tp);
             }
             OnLoss::Accept => {
                 let start = Position {
@@ -141,7 +143,9 @@ impl Generation {
                 match self.restart(partition, start).await {
                     Ok(()) => {
                         // A log that was cut back leaves nothing out: what differs is on the target and not on the source.
-                        let lost = matches!(reason, HaltReason::RetentionLoss { .. }).then(|| reason.range()).flatten();
+                        let lost = matches!(reason, HaltReason::RetentionLoss { .. })
+                            .then(|| reason.range())
+                            .flatten();
                         self.flow
                             .shared
                             .counters

@@ -135,13 +135,18 @@ struct NewIdentity {
     identity: ProducerIdentity,
 }
 
+/// Where records come from and where they go.
+pub(crate) struct Clusters {
+    pub(crate) source: Arc<Cluster>,
+    pub(crate) target: Arc<Cluster>,
+}
+
 // === impl Producer ===
 
 impl Producer {
     pub(crate) fn new(
         shared: Arc<FlowShared>,
-        source: Arc<Cluster>,
-        cluster: Arc<Cluster>,
+        clusters: Clusters,
         ownership: Arc<Ownership>,
         settings: ProducerSettings,
         inbox: mpsc::Receiver<TargetBatch>,
@@ -154,9 +159,9 @@ impl Producer {
             ..ProducerConfig::default()
         });
         Self {
-            searches: RecordSearches::new(source, settings.decompressed_bytes_max),
+            searches: RecordSearches::new(clusters.source, settings.decompressed_bytes_max),
             shared,
-            cluster,
+            cluster: clusters.target,
             ownership,
             settings,
             state,

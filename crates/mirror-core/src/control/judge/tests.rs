@@ -26,7 +26,7 @@ fn reasons() -> Vec<HaltReason> {
             to: 100,
             leader_epoch: 4,
         },
-        HaltReason::PositionMissing { group: text() },
+        HaltReason::PositionMissing { place: text() },
         HaltReason::Corrupt {
             offset: 100,
             detail: text(),

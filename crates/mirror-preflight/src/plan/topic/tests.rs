@@ -182,7 +182,7 @@ fn a_configured_replication_factor_that_the_target_cannot_give() {
     assert_eq!(Case::new(-1, None).report(&flow).replication.target, Some(3));
 }
 
-/// docs/traps.md and 20.
+/// docs/traps.md, on order.
 #[test]
 fn by_key_is_warned_of_other_partitioners_and_of_null_keys_among_more_partitions() {
     let mut case = Case::new(-1, Some((8, -1)));
