@@ -61,6 +61,7 @@ async fn connect(bootstrap: &str) -> Result<Cluster, Box<dyn Error>> {
             connect_timeout: Duration::from_secs(10),
             request_timeout: Duration::from_secs(30),
             response_bytes_max: 1 << 20,
+            network: kafka_client::Network::Tcp,
         },
     };
     Ok(Cluster::connect(settings).await?)

@@ -20,7 +20,7 @@ use crate::frame_reader::{FrameReader, Pending};
 use crate::frame_writer::{self, Outgoing};
 use crate::gate::Gate;
 use crate::task::OwnedTask;
-use crate::transport;
+use crate::transport::{Network, ReadHalf, WriteHalf};
 
 /// Requests that may wait in a connection's queue; callers that pipeline keep below it by themselves.
 const QUEUE_REQUESTS_MAX: usize = 64;
@@ -34,6 +34,8 @@ pub struct ConnectionSettings {
     pub request_timeout: Duration,
     /// No answer may be larger, in bytes.
     pub response_bytes_max: usize,
+    /// What connections are made of.
+    pub network: Network,
 }
 
 /// What one call may differ in.
@@ -113,8 +115,11 @@ impl Connection {
         settings: &ConnectionSettings,
         newest: i16,
     ) -> Result<(Link, BrokerVersions), ClientError> {
-        let stream = transport::connect(address, settings.connect_timeout).await?;
-        let link = Link::start(address, stream, settings.response_bytes_max);
+        let halves = settings
+            .network
+            .connect(address, settings.connect_timeout)
+            .await?;
+        let link = Link::start(address, halves, settings.response_bytes_max);
         let options = CallOptions {
             timeout: settings.request_timeout,
             ..CallOptions::default()
@@ -223,8 +228,7 @@ fn api_versions_newest() -> i16 {
 // === impl Link ===
 
 impl Link {
-    fn start(address: &str, stream: tokio::net::TcpStream, frame_bytes_max: usize) -> Self {
-        let (read_half, write_half) = stream.into_split();
+    fn start(address: &str, (read_half, write_half): (ReadHalf, WriteHalf), frame_bytes_max: usize) -> Self {
         let (queue, queued) = mpsc::channel(QUEUE_REQUESTS_MAX);
         let (announce, announced) = mpsc::channel(QUEUE_REQUESTS_MAX);
         let reader = FrameReader {

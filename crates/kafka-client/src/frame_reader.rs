@@ -15,11 +15,11 @@ use kafka_wire::api_key::ApiKey;
 use kafka_wire::frame::check_frame_length;
 use kafka_wire::header::decode_response_header;
 use tokio::io::AsyncReadExt as _;
-use tokio::net::tcp::OwnedReadHalf;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
 use crate::error::{ClientError, io_reason};
+use crate::transport::ReadHalf;
 
 /// The least room offered to one read of the socket, in bytes.
 const READ_BYTES_MIN: usize = 16 * 1024;
@@ -43,7 +43,7 @@ pub(crate) struct Pending {
 /// The reading task of one connection.
 pub(crate) struct FrameReader {
     pub(crate) address: String,
-    pub(crate) half: OwnedReadHalf,
+    pub(crate) half: ReadHalf,
     pub(crate) announced: mpsc::Receiver<Pending>,
     /// No frame may be larger, in bytes.
     pub(crate) frame_bytes_max: usize,

@@ -1,15 +1,19 @@
 //! The sending half of a connection: requests leave in the order they were queued, each with one vectored write.
 
 use std::collections::VecDeque;
-use std::io::{self, IoSlice};
+use std::future::poll_fn;
+use std::io::IoSlice;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
-use tokio::net::tcp::OwnedWriteHalf;
+use tokio::io::{AsyncWrite as _, AsyncWriteExt as _};
 use tokio::sync::mpsc;
 
 use crate::error::io_reason;
 use crate::frame_reader::Pending;
 use crate::gate::Gate;
+use crate::transport::WriteHalf;
 
 /// Pieces of a request that one write can take.
 const SLICES_MAX: usize = 64;
@@ -28,12 +32,13 @@ pub(crate) struct Outgoing {
 /// overtakes the end of the write finds its waiter. A failed write closes the socket; the reader sees that and
 /// tells everybody who waits.
 pub(crate) async fn run(
-    half: OwnedWriteHalf,
+    mut half: WriteHalf,
     mut queue: mpsc::Receiver<Outgoing>,
     announce: mpsc::Sender<Pending>,
 ) {
     loop {
         let next = tokio::select! {
+            biased;
             next = queue.recv() => next,
             // Nobody reads answers any more: letting go of this half as well closes the socket.
             () = announce.closed() => return,
@@ -44,7 +49,7 @@ pub(crate) async fn run(
         if announce.send(pending).await.is_err() {
             return;
         }
-        if let Err(reason) = write(&half, Pieces(parts.into()), gate.as_ref()).await {
+        if let Err(reason) = write(&mut half, Pieces(parts.into()), gate.as_ref()).await {
             tracing::debug!(reason, "nothing more is written on this connection");
             return;
         }
@@ -53,23 +58,32 @@ pub(crate) async fn run(
 
 /// Writes one request. The gate is asked after each wait and right before each write: whoever stood still while the socket
 /// was full must not finish what it began before.
-async fn write(half: &OwnedWriteHalf, mut pieces: Pieces, gate: Option<&Gate>) -> Result<(), String> {
+async fn write(half: &mut WriteHalf, mut pieces: Pieces, gate: Option<&Gate>) -> Result<(), String> {
     while pieces.has_remaining() {
-        half.writable().await.map_err(|error| io_reason(&error))?;
-        if gate.is_some_and(|gate| !gate.is_open()) {
-            return Err("a request may not leave any more".to_owned());
-        }
-        let mut slices = [IoSlice::new(&[]); SLICES_MAX];
-        let filled = pieces.chunks_vectored(&mut slices);
-        let written = match half.try_write_vectored(slices.get(..filled).unwrap_or_default()) {
-            Ok(0) => return Err("the socket takes no bytes".to_owned()),
-            Ok(written) => written,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
-            Err(error) => return Err(io_reason(&error)),
-        };
-        pieces.advance(written);
+        poll_fn(|context| poll_write(half, &mut pieces, gate, context)).await?;
     }
-    Ok(())
+    half.flush().await.map_err(|error| io_reason(&error))
+}
+
+fn poll_write(
+    half: &mut WriteHalf,
+    pieces: &mut Pieces,
+    gate: Option<&Gate>,
+    context: &mut Context<'_>,
+) -> Poll<Result<(), String>> {
+    if gate.is_some_and(|gate| !gate.is_open()) {
+        return Poll::Ready(Err("a request may not leave any more".to_owned()));
+    }
+    let mut slices = [IoSlice::new(&[]); SLICES_MAX];
+    let filled = pieces.chunks_vectored(&mut slices);
+    let filled = slices.get(..filled).unwrap_or_default();
+    let written = match ready!(Pin::new(half).poll_write_vectored(context, filled)) {
+        Ok(0) => return Poll::Ready(Err("the socket takes no bytes".to_owned())),
+        Ok(written) => written,
+        Err(error) => return Poll::Ready(Err(io_reason(&error))),
+    };
+    pieces.advance(written);
+    Poll::Ready(Ok(()))
 }
 
 /// Several pieces of memory, seen as one buffer that supports vectored writes.

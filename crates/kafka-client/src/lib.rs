@@ -25,3 +25,4 @@ pub use connection::{CallOptions, Connection, ConnectionSettings, InFlight};
 pub use error::ClientError;
 pub use gate::Gate;
 pub use membership::Membership;
+pub use transport::{Connecting, Dial, Network, ReadHalf, WriteHalf};

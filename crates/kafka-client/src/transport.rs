@@ -1,11 +1,81 @@
-//! From a host name to a TCP stream: every address of the name is tried, with one deadline for each.
+//! From `host:port` to a stream of bytes: over TCP every address of the name is tried, with one deadline for each.
 
+use std::fmt;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 
 use crate::error::{ClientError, io_reason};
+
+/// The receiving half of a connection.
+pub type ReadHalf = Box<dyn AsyncRead + Send + Unpin>;
+/// The sending half of a connection. Dropping it tells the peer that nothing more comes.
+pub type WriteHalf = Box<dyn AsyncWrite + Send + Unpin>;
+/// A connection that is being made.
+pub type Connecting<'a> = Pin<Box<dyn Future<Output = io::Result<(ReadHalf, WriteHalf)>> + Send + 'a>>;
+
+/// What connections are made of.
+#[derive(Clone, Default)]
+pub enum Network {
+    /// Sockets of this machine, names as the machine resolves them.
+    #[default]
+    Tcp,
+    /// Something else that carries bytes in order, such as pipes to brokers in this process.
+    Other(Arc<dyn Dial>),
+}
+
+/// Makes connections for [`Network::Other`].
+pub trait Dial: Send + Sync {
+    /// Connects to `host:port`; there is a deadline around it.
+    ///
+    /// # Errors
+    /// Nobody listens there, or cannot be reached.
+    fn dial<'a>(&'a self, address: &'a str) -> Connecting<'a>;
+}
+
+// === impl Network ===
+
+impl Network {
+    /// # Errors
+    /// [`ClientError::Resolve`] if the name has no address, [`ClientError::Connect`] with the reasons otherwise.
+    pub(crate) async fn connect(
+        &self,
+        address: &str,
+        connect_timeout: Duration,
+    ) -> Result<(ReadHalf, WriteHalf), ClientError> {
+        match self {
+            Self::Tcp => {
+                let (read_half, write_half) = connect(address, connect_timeout).await?.into_split();
+                Ok((Box::new(read_half), Box::new(write_half)))
+            }
+            Self::Other(dial) => match timeout(connect_timeout, dial.dial(address)).await {
+                Ok(Ok(halves)) => Ok(halves),
+                Ok(Err(error)) => Err(ClientError::Connect {
+                    address: address.to_owned(),
+                    reason: io_reason(&error),
+                }),
+                Err(_) => Err(ClientError::Connect {
+                    address: address.to_owned(),
+                    reason: format!("no answer within {connect_timeout:?}"),
+                }),
+            },
+        }
+    }
+}
+
+impl fmt::Debug for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Tcp => "Tcp",
+            Self::Other(_) => "Other",
+        })
+    }
+}
 
 /// Idle time after which the kernel probes a silent peer, so that a half-open connection is noticed.
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
@@ -16,7 +86,7 @@ const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
 ///
 /// # Errors
 /// [`ClientError::Resolve`] if the name has no address, [`ClientError::Connect`] with each address' reason otherwise.
-pub(crate) async fn connect(address: &str, connect_timeout: Duration) -> Result<TcpStream, ClientError> {
+async fn connect(address: &str, connect_timeout: Duration) -> Result<TcpStream, ClientError> {
     let resolved = match timeout(connect_timeout, lookup_host(address)).await {
         Ok(Ok(addresses)) => addresses.collect::<Vec<_>>(),
         Ok(Err(error)) => {

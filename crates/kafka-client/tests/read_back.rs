@@ -95,6 +95,7 @@ impl Leader {
                 connect_timeout: PATIENCE,
                 request_timeout: PATIENCE,
                 response_bytes_max: 1 << 16,
+                network: kafka_client::Network::Tcp,
             },
         };
         let cluster = Cluster::connect(settings).await.expect("the leader answers");

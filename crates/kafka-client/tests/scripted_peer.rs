@@ -72,6 +72,7 @@ fn settings() -> ConnectionSettings {
         connect_timeout: Duration::from_secs(5),
         request_timeout: Duration::from_secs(5),
         response_bytes_max: 1024,
+        network: kafka_client::Network::Tcp,
     }
 }
 

@@ -40,6 +40,7 @@ pub(crate) async fn connect(
             connect_timeout: config.connect_timeout.min(step),
             request_timeout: config.request_timeout.min(step),
             response_bytes_max: config.response_bytes_max,
+            network: kafka_client::Network::Tcp,
         },
     };
     let cluster = Cluster::connect(settings.clone()).await?;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use kafka_client::{ClientError, Cluster, ClusterSettings, ConnectionSettings};
+use kafka_client::{ClientError, Cluster, ClusterSettings, ConnectionSettings, Network};
 use kafka_client_core::backoff::{Backoff, BackoffConfig};
 use mirror_config::ClusterConfig;
 use tokio::time::sleep;
@@ -13,7 +13,7 @@ use crate::events;
 ///
 /// # Errors
 /// Only when no bootstrap name can be resolved: that is a mistake in the configuration, and Java's clients end too.
-pub(crate) async fn cluster(config: &ClusterConfig) -> Result<Arc<Cluster>, ClientError> {
+pub(crate) async fn cluster(config: &ClusterConfig, network: &Network) -> Result<Arc<Cluster>, ClientError> {
     let settings = ClusterSettings {
         alias: config.alias.clone(),
         bootstrap: config.bootstrap.iter().map(ToString::to_string).collect(),
@@ -22,6 +22,7 @@ pub(crate) async fn cluster(config: &ClusterConfig) -> Result<Arc<Cluster>, Clie
             connect_timeout: config.connect_timeout,
             request_timeout: config.request_timeout,
             response_bytes_max: config.response_bytes_max,
+            network: network.clone(),
         },
     };
     let pauses = BackoffConfig {

@@ -12,8 +12,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use kafka_client::Cluster;
 use kafka_client::membership::{GroupAssignment, Membership, MembershipEvent};
+use kafka_client::{Cluster, Network};
 use kafka_client_core::backoff::{Backoff, BackoffConfig};
 use kafka_wire::api::metadata::MetadataResponse;
 use kafka_wire::ids::TopicPartition;
@@ -69,6 +69,8 @@ struct Topics {
 /// What a flow is made of.
 pub(crate) struct FlowParts {
     pub(crate) config: FlowConfig,
+    /// What connections to both clusters are made of.
+    pub(crate) network: Network,
     pub(crate) memory: MemoryConfig,
     pub(crate) life: LifeConfig,
     pub(crate) shared: Arc<FlowShared>,
@@ -247,6 +249,7 @@ impl Flow {
     async fn start(parts: FlowParts) -> Result<Self, RunError> {
         let FlowParts {
             config,
+            network,
             memory,
             life,
             shared,
@@ -254,9 +257,11 @@ impl Flow {
             state,
             commands,
         } = parts;
-        let (source, target) =
-            tokio::try_join!(connect::cluster(&config.source), connect::cluster(&config.target))
-                .map_err(RunError::Client)?;
+        let (source, target) = tokio::try_join!(
+            connect::cluster(&config.source, &network),
+            connect::cluster(&config.target, &network)
+        )
+        .map_err(RunError::Client)?;
         if let (Some(id), true) = (source.cluster_id(), source.cluster_id() == target.cluster_id()) {
             return Err(RunError::SameCluster { cluster_id: id });
         }

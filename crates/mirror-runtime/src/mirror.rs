@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
+use kafka_client::Network;
 use mirror_config::Config;
 use mirror_core::control::{ControlReply, ControlRequest};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -55,6 +56,14 @@ impl Mirror {
     /// # Errors
     /// [`RunError::State`] when a state folder cannot be used.
     pub fn new(config: Config) -> Result<Self, RunError> {
+        Self::with_network(config, &Network::Tcp)
+    }
+
+    /// As [`Self::new`], with connections that are made of something else than sockets.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn with_network(config: Config, network: &Network) -> Result<Self, RunError> {
         let largest_batch = config
             .flows
             .iter()
@@ -83,6 +92,7 @@ impl Mirror {
             });
             flows.push(FlowParts {
                 config: flow,
+                network: network.clone(),
                 memory: config.memory,
                 life: config.life,
                 shared,

@@ -47,7 +47,7 @@ async fn arrived(requests: Vec<Outgoing>) -> Vec<u8> {
     }
     drop(queue);
     let mut seen = Vec::new();
-    let ((), read) = tokio::join!(run(half, queued, announce), peer.read_to_end(&mut seen));
+    let ((), read) = tokio::join!(run(Box::new(half), queued, announce), peer.read_to_end(&mut seen));
     read.unwrap();
     seen
 }

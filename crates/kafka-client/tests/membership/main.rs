@@ -30,6 +30,7 @@ async fn cluster(broker: &Broker) -> Arc<Cluster> {
             connect_timeout: PATIENCE,
             request_timeout: PATIENCE,
             response_bytes_max: 1 << 16,
+            network: kafka_client::Network::Tcp,
         },
     };
     Arc::new(Cluster::connect(settings).await.expect("the broker answers"))

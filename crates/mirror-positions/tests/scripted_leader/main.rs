@@ -30,6 +30,7 @@ async fn cluster(peer: &Peer) -> Arc<Cluster> {
             connect_timeout: Duration::from_secs(5),
             request_timeout: Duration::from_secs(5),
             response_bytes_max: 1024 * 1024,
+            network: kafka_client::Network::Tcp,
         },
     };
     Arc::new(Cluster::connect(settings).await.expect("the peer listens"))
