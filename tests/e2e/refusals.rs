@@ -6,9 +6,7 @@ use anyhow::{Result, ensure};
 use integration::admin::NewTopic;
 use integration::heliostat::Heliostat;
 use integration::mirroring::Mirroring;
-use integration::process::Signal;
 use integration::scenario::scenario;
-use integration::{mirror_maker, wait};
 
 const LIMIT: Duration = Duration::from_mins(1);
 
@@ -23,27 +21,6 @@ fn refused(mirroring: &Mirroring, code: i32, words: &[&str]) -> Result<()> {
         mirror.process.last_words()
     );
     Ok(())
-}
-
-#[test]
-fn a_group_with_members_belongs_to_them() {
-    scenario("refusals-group", |world| {
-        let topic = world.topic("t");
-        world.source.admin().create_topic(&NewTopic::new(&topic, 1))?;
-        let mirroring = world.mirroring();
-        let mut other = mirror_maker::start_one(&mirroring)?;
-        wait::wait_until("MirrorMaker is in the group", LIMIT, || {
-            other.check_running()?;
-            Ok(world.source.admin().group_members(&mirroring.group)? > 0)
-        })?;
-        refused(
-            &mirroring,
-            1,
-            &[&mirroring.group, "has members", "stop them first"],
-        )?;
-        other.signal(Signal::Term)?;
-        other.wait(LIMIT).map(drop)
-    });
 }
 
 #[test]

@@ -204,7 +204,8 @@ fn a_refused_record_among_gaps_is_named_exactly() {
             .collect::<Result<_>>()?;
         while !left.is_empty() {
             let listed = wait::wait_for("a halt names a record", LIMIT, || {
-                let printed = daemon::succeed(&["halts", "--state-dir", &state])?;
+                let output = daemon::command(&["halts", "--state-dir", &state])?;
+                let printed = String::from_utf8_lossy(&output.stdout).into_owned();
                 Ok(printed.contains("heliostat skip").then_some(printed))
             })?;
             let named = left
