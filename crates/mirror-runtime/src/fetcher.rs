@@ -129,11 +129,12 @@ impl Fetcher {
             tokio::pin!(pause);
             loop {
                 tokio::select! {
-                    () = &mut pause => break,
+                    biased;
                     command = self.commands.recv() => match command {
                         Some(command) => self.obey(command).await,
                         None => return,
                     },
+                    () = &mut pause => break,
                 }
             }
         }
@@ -146,11 +147,12 @@ impl Fetcher {
         tokio::pin!(opening);
         loop {
             tokio::select! {
-                opened = &mut opening => return opened.map(Some),
+                biased;
                 command = self.commands.recv() => match command {
                     Some(command) => self.obey(command).await,
                     None => return Ok(None),
                 },
+                opened = &mut opening => return opened.map(Some),
             }
         }
     }

@@ -423,6 +423,7 @@ impl Flow {
                 let deadline = deadline.min(Instant::now() + REVOKE_DRAIN_MAX);
                 let time_out = async {
                     tokio::select! {
+                        biased;
                         () = sleep_until(deadline) => {}
                         // Whoever stops the process waits as long as for any other drain.
                         () = async { stop.requested().await; sleep(drain_timeout).await; } => {}

@@ -180,10 +180,16 @@ impl Generation {
     async fn try_supervise(&mut self, commands: &mut mpsc::Receiver<FlowCommand>) -> Result<(), RunError> {
         loop {
             tokio::select! {
-                trouble = self.troubles.1.recv() => {
-                    let trouble = trouble.expect("invariant: the flow holds a sender of its own");
-                    self.look_into(trouble).await;
-                }
+                biased;
+                ended = self.committer.ended() => return Err(match ended {
+                    Ok(Err(error)) => error,
+                    Ok(Ok(())) => unreachable!("invariant: the committer is told to stop only when draining"),
+                    Err(panicked) => RunError::Panicked(panicked),
+                }),
+                ended = self.producer.ended() => return Err(match ended {
+                    Ok(()) => unreachable!("invariant: the producer ends only when its last sender is dropped"),
+                    Err(panicked) => RunError::Panicked(panicked),
+                }),
                 checked = self.waiting.checks.next() => self.handle_checked(checked),
                 Some(command) = commands.recv() => {
                     if self.obey(command).await {
@@ -204,15 +210,10 @@ impl Generation {
                         Err(error) => return Err(error),
                     }
                 }
-                ended = self.committer.ended() => return Err(match ended {
-                    Ok(Err(error)) => error,
-                    Ok(Ok(())) => unreachable!("invariant: the committer is told to stop only when draining"),
-                    Err(panicked) => RunError::Panicked(panicked),
-                }),
-                ended = self.producer.ended() => return Err(match ended {
-                    Ok(()) => unreachable!("invariant: the producer ends only when its last sender is dropped"),
-                    Err(panicked) => RunError::Panicked(panicked),
-                }),
+                trouble = self.troubles.1.recv() => {
+                    let trouble = trouble.expect("invariant: the flow holds a sender of its own");
+                    self.look_into(trouble).await;
+                }
             }
         }
     }

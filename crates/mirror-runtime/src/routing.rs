@@ -255,6 +255,7 @@ impl Routing {
         let waiting = chunk.credit.bytes();
         let mut draining = self.outlets.draining.clone();
         tokio::select! {
+            biased;
             () = memory.wait_until(|memory| {
                 // What waits in our own queue is held as well, and only we can free it: never wait with nothing to wait for.
                 self.partition.is_withdrawn()

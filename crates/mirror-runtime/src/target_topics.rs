@@ -284,6 +284,7 @@ impl TargetTopics {
         let mut due = Instant::now();
         loop {
             tokio::select! {
+                biased;
                 () = sleep_until(due) => {}
                 () = shared.refresh_target.notified() => {}
             }

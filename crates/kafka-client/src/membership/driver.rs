@@ -114,6 +114,7 @@ impl Driver {
             }
             let due = self.machine.next_timeout();
             tokio::select! {
+                biased;
                 Some(done) = self.work.join_next() => match done {
                     Ok(outcome) => self.finish(outcome),
                     Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
