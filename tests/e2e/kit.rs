@@ -20,7 +20,7 @@ const CODECS: [&str; 5] = ["none", "gzip", "snappy", "lz4", "zstd"];
 
 /// What was sent, as a dump: each record with its partition given.
 fn sent(records: &[Record]) -> Result<Dump> {
-    Dump::of(records)
+    Ok(Dump::of(records)?)
 }
 
 fn dump(side: &Side, topic: &str) -> Result<Dump> {

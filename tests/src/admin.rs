@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
-use crate::dump::Dump;
+use crate::dump::{self, Dump};
 use crate::tool::tool;
 use crate::{scratch, wait};
 
@@ -391,7 +391,7 @@ impl Admin {
             "dump",
             json!({"topics": topics, "isolation": isolation.name(), "file": file}),
         )?;
-        Dump::read(file)
+        dump::read(file)
     }
 }
 

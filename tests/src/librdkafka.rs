@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use serde_json::{Map, Value, json};
 
-use crate::dump::Dump;
+use crate::dump::{self, Dump};
 use crate::record_file::{self, Record};
 use crate::{cache, scratch};
 
@@ -34,7 +34,7 @@ pub fn produce(bootstrap: &str, properties: &[(&str, &str)], records: &[Record])
 pub fn dump(bootstrap: &str, topics: &[String]) -> Result<Dump> {
     let file = scratch::path("librdkafka-dump")?;
     run(&["dump"], &file, bootstrap, &[], Some(json!(topics)))?;
-    let dump = Dump::read(&file);
+    let dump = dump::read(&file);
     std::fs::remove_file(&file).ok();
     dump
 }

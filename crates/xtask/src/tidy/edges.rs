@@ -36,7 +36,7 @@ pub(crate) fn check(packages: &[Package], report: &mut Report) {
         };
         for dependency in &package.dependencies {
             if dependency.is_ours {
-                if !ours_allowed(row.ours, &dependency.name) {
+                if !ours_allowed(row.ours, dependency) {
                     let what = format!("{} must not depend on {}", package.name, dependency.name);
                     report.add(EDGE, &package.manifest, 0, what);
                 }
@@ -61,10 +61,14 @@ pub(crate) fn check_unique_test_targets(packages: &[Package], report: &mut Repor
     }
 }
 
-fn ours_allowed(ours: Ours, name: &str) -> bool {
+fn ours_allowed(ours: Ours, dependency: &Dependency) -> bool {
+    let name = dependency.name.as_str();
     match ours {
         Ours::Any => true,
         Ours::Only(names) => names.contains(&name),
+        Ours::OnlyWithTests { normal, dev } => {
+            normal.contains(&name) || (dependency.kind == DependencyKind::Dev && dev.contains(&name))
+        }
     }
 }
 

@@ -86,7 +86,8 @@ impl Rule {
         self
     }
 
-    pub(crate) fn target_topic<'a>(&'a self, source_topic: &'a str) -> &'a str {
+    /// What a source topic is called on the target.
+    pub fn target_topic<'a>(&'a self, source_topic: &'a str) -> &'a str {
         self.renamed
             .get(source_topic)
             .map_or(source_topic, String::as_str)
