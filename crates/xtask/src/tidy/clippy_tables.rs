@@ -76,21 +76,16 @@ mod tests {
                          { path = \"std::time::SystemTime::now\", reason = \"a\" },\n]\n";
 
     fn violations(wire: &str) -> usize {
-        let mut files = vec![("clippy.toml", ROOT), ("crates/kafka-wire/clippy.toml", wire)];
-        for path in [
-            "kafka-record",
-            "mirror-router",
-            "kafka-client-core",
-            "mirror-core",
-        ] {
-            let path: &str = match path {
-                "kafka-record" => "crates/kafka-record/clippy.toml",
-                "mirror-router" => "crates/mirror-router/clippy.toml",
-                "kafka-client-core" => "crates/kafka-client-core/clippy.toml",
-                _ => "crates/mirror-core/clippy.toml",
-            };
-            files.push((path, FLOOR));
-        }
+        let floors: Vec<String> = LAYERS
+            .iter()
+            .filter(|layer| layer.floor.is_pure())
+            .map(|layer| format!("crates/{}/clippy.toml", layer.name))
+            .collect();
+        let mut files = vec![("clippy.toml", ROOT)];
+        files.extend(floors.iter().map(|path| match path.as_str() {
+            "crates/kafka-wire/clippy.toml" => (path.as_str(), wire),
+            other => (other, FLOOR),
+        }));
         let mut report = Report::default();
         check(&Tree::of(&files), &mut report);
         report.len()
