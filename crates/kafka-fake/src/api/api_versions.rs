@@ -1,0 +1,34 @@
+//! `ApiVersions` (key 18): which versions of which API the imitated release serves.
+//!
+//! v3 is flexible and brings the client's name, but its answer keeps the old header so that any client can read it
+//! (KIP-511). A version above the broker's is answered in version 0 with error 35 and the ranges.
+
+use kafka_protocol::messages::api_versions_response::ApiVersion;
+use kafka_protocol::messages::{ApiVersionsRequest, ApiVersionsResponse};
+use kafka_wire::ErrorCode;
+
+use crate::call::Call;
+
+pub(super) fn answer(call: &Call, _request: ApiVersionsRequest) -> ApiVersionsResponse {
+    with_ranges(call, ErrorCode::NONE)
+}
+
+pub(super) fn refuse(_request: &ApiVersionsRequest, code: ErrorCode) -> ApiVersionsResponse {
+    ApiVersionsResponse::default().with_error_code(code.0)
+}
+
+pub(super) fn unsupported_version(call: &Call) -> ApiVersionsResponse {
+    with_ranges(call, ErrorCode::UNSUPPORTED_VERSION)
+}
+
+fn with_ranges(call: &Call, code: ErrorCode) -> ApiVersionsResponse {
+    let ranges = call.shared.versions.iter().map(|(api, range)| {
+        ApiVersion::default()
+            .with_api_key(api.code())
+            .with_min_version(range.min)
+            .with_max_version(range.max)
+    });
+    ApiVersionsResponse::default()
+        .with_error_code(code.0)
+        .with_api_keys(ranges.collect())
+}

@@ -1,0 +1,170 @@
+//! Which Kafka a cluster imitates: the versions it speaks and the habits that changed between releases.
+//!
+//! The version ranges are those of the protocol classes of each release (0.11.0.3, 1.1.1, 2.4.1, 3.2.0, 3.9.2, 4.1.0).
+//! What `kafka-protocol` cannot read any more (Produce before v3, Fetch before v4, `OffsetForLeaderEpoch` before v2,
+//! `DescribeConfigs` v0, ..) is not offered: an old release shows its upper ends exactly, its lower ends as far as that
+//! crate reaches.
+
+use kafka_wire::{ApiKey, VersionRange};
+
+/// A release line of Apache Kafka.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum KafkaRelease {
+    /// 0.11.0: record batches, idempotence and transactions are new.
+    V0_11,
+    /// 1.1: fetch sessions (KIP-227).
+    V1_1,
+    /// 2.4: zstd, leader epochs for consumers, static members; no topic ids.
+    V2_4,
+    /// 3.2: topic ids, divergence in the fetch answer.
+    V3_2,
+    /// 3.9: the last release with ZooKeeper and with old request versions.
+    V3_9,
+    /// 4.1: the old request versions are gone (KIP-896), stricter defaults (KIP-1030).
+    #[default]
+    V4_1,
+}
+
+/// One API: its versions in each release, in the order of [`KafkaRelease`]; `None` where it did not exist.
+type Row = (ApiKey, [Option<(i16, i16)>; 6]);
+
+// === impl KafkaRelease ===
+
+impl KafkaRelease {
+    /// The versions of `api` this release serves here; `None` if it does not know the API.
+    pub fn versions(self, api: ApiKey) -> Option<VersionRange> {
+        let (_, row) = TABLE.iter().find(|(key, _)| *key == api)?;
+        let (min, max) = row.get(self.index()).copied().flatten()?;
+        let generated = kafka_protocol::messages::ApiKey::try_from(api.code())
+            .ok()?
+            .valid_versions();
+        VersionRange::new(min, max)
+            .intersect(VersionRange::new(generated.min, decoded_max(api, generated.max)))
+    }
+
+    /// Every API of the release with its versions, by ascending key.
+    pub fn apis(self) -> impl Iterator<Item = (ApiKey, VersionRange)> {
+        TABLE
+            .iter()
+            .filter_map(move |(api, _)| Some((*api, self.versions(*api)?)))
+    }
+
+    /// `INVALID_RECORD` (code 87) came with 2.4 (KIP-467); before, such a batch was called corrupt.
+    pub(crate) fn knows_invalid_record(self) -> bool {
+        self >= Self::V2_4
+    }
+
+    /// Before 3.9 a client's batch with the LogAppendTime bit was refused whatever the topic's type.
+    pub(crate) fn refuses_log_append_time_bit(self) -> bool {
+        self < Self::V3_9
+    }
+
+    /// Before 2.5 (KIP-360) an idempotent producer that the log has forgotten had to begin at sequence 0.
+    pub(crate) fn refuses_unknown_producers(self) -> bool {
+        self < Self::V3_2
+    }
+
+    /// Since 3.x any broker hands a change of topics to the controller; before, only the controller took it.
+    pub(crate) fn forwards_to_controller(self) -> bool {
+        self >= Self::V3_2
+    }
+
+    /// The column of the release in the table.
+    fn index(self) -> usize {
+        match self {
+            Self::V0_11 => 0,
+            Self::V1_1 => 1,
+            Self::V2_4 => 2,
+            Self::V3_2 => 3,
+            Self::V3_9 => 4,
+            Self::V4_1 => 5,
+        }
+    }
+}
+
+/// Where the crate's table of keys promises more than its structs can read (it lists `OffsetCommit` v10 and the like).
+fn decoded_max(api: ApiKey, listed: i16) -> i16 {
+    match api {
+        ApiKey::OffsetCommit | ApiKey::OffsetFetch => listed.min(9),
+        ApiKey::ListOffsets => listed.min(10),
+        _ => listed,
+    }
+}
+
+const fn same(min: i16, max: i16) -> Option<(i16, i16)> {
+    Some((min, max))
+}
+
+#[rustfmt::skip]
+const TABLE: &[Row] = &[
+    (ApiKey::Produce, [same(0, 3), same(0, 5), same(0, 8), same(0, 9), same(0, 11), same(3, 13)]),
+    (ApiKey::Fetch, [same(0, 5), same(0, 7), same(0, 11), same(0, 13), same(0, 17), same(4, 18)]),
+    (ApiKey::ListOffsets, [same(0, 2), same(0, 2), same(0, 5), same(0, 7), same(0, 9), same(1, 11)]),
+    (ApiKey::Metadata, [same(0, 4), same(0, 5), same(0, 9), same(0, 12), same(0, 12), same(0, 13)]),
+    (ApiKey::OffsetCommit, [same(0, 3), same(0, 3), same(0, 8), same(0, 8), same(0, 9), same(2, 10)]),
+    (ApiKey::OffsetFetch, [same(0, 3), same(0, 3), same(0, 6), same(0, 8), same(0, 9), same(1, 10)]),
+    (ApiKey::FindCoordinator, [same(0, 1), same(0, 1), same(0, 3), same(0, 4), same(0, 6), same(0, 6)]),
+    (ApiKey::JoinGroup, [same(0, 2), same(0, 2), same(0, 6), same(0, 9), same(0, 9), same(0, 9)]),
+    (ApiKey::Heartbeat, [same(0, 1), same(0, 1), same(0, 4), same(0, 4), same(0, 4), same(0, 4)]),
+    (ApiKey::LeaveGroup, [same(0, 1), same(0, 1), same(0, 4), same(0, 5), same(0, 5), same(0, 5)]),
+    (ApiKey::SyncGroup, [same(0, 1), same(0, 1), same(0, 4), same(0, 5), same(0, 5), same(0, 5)]),
+    (ApiKey::DescribeGroups, [same(0, 1), same(0, 1), same(0, 5), same(0, 5), same(0, 5), same(0, 6)]),
+    (ApiKey::ListGroups, [same(0, 1), same(0, 1), same(0, 3), same(0, 4), same(0, 5), same(0, 5)]),
+    (ApiKey::ApiVersions, [same(0, 1), same(0, 1), same(0, 3), same(0, 3), same(0, 4), same(0, 4)]),
+    (ApiKey::CreateTopics, [same(0, 2), same(0, 2), same(0, 5), same(0, 7), same(0, 7), same(2, 7)]),
+    (ApiKey::DeleteTopics, [same(0, 1), same(0, 1), same(0, 4), same(0, 6), same(0, 6), same(1, 6)]),
+    (ApiKey::DeleteRecords, [same(0, 0), same(0, 0), same(0, 1), same(0, 2), same(0, 2), same(0, 2)]),
+    (ApiKey::InitProducerId, [same(0, 0), same(0, 0), same(0, 2), same(0, 4), same(0, 5), same(0, 5)]),
+    (ApiKey::OffsetForLeaderEpoch, [same(0, 0), same(0, 0), same(0, 3), same(0, 4), same(0, 4), same(2, 4)]),
+    (ApiKey::AddPartitionsToTxn, [same(0, 0), same(0, 0), same(0, 1), same(0, 3), same(0, 5), same(0, 5)]),
+    (ApiKey::AddOffsetsToTxn, [same(0, 0), same(0, 0), same(0, 1), same(0, 3), same(0, 4), same(0, 4)]),
+    (ApiKey::EndTxn, [same(0, 0), same(0, 0), same(0, 1), same(0, 3), same(0, 4), same(0, 5)]),
+    (ApiKey::TxnOffsetCommit, [same(0, 0), same(0, 0), same(0, 2), same(0, 3), same(0, 4), same(0, 5)]),
+    (ApiKey::DescribeConfigs, [same(0, 0), same(0, 1), same(0, 2), same(0, 4), same(0, 4), same(1, 4)]),
+    (ApiKey::AlterConfigs, [same(0, 0), same(0, 0), same(0, 1), same(0, 2), same(0, 2), same(0, 2)]),
+    (ApiKey::CreatePartitions, [None, same(0, 0), same(0, 1), same(0, 3), same(0, 3), same(0, 3)]),
+    (ApiKey::DeleteGroups, [None, same(0, 0), same(0, 2), same(0, 2), same(0, 2), same(0, 2)]),
+    (ApiKey::IncrementalAlterConfigs, [None, None, same(0, 1), same(0, 1), same(0, 1), same(0, 1)]),
+    (ApiKey::DescribeCluster, [None, None, None, same(0, 0), same(0, 1), same(0, 2)]),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_newer_release_never_speaks_less_at_the_upper_end() {
+        use KafkaRelease::{V0_11, V1_1, V2_4, V3_2, V3_9, V4_1};
+        for pair in [V0_11, V1_1, V2_4, V3_2, V3_9, V4_1].windows(2) {
+            for (api, older) in pair[0].apis() {
+                let newer = pair[1].versions(api).expect("an API does not go away");
+                assert!(newer.max >= older.max, "{api}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_data_path_is_there_in_every_release() {
+        assert_eq!(
+            KafkaRelease::V0_11.versions(ApiKey::Fetch),
+            Some(VersionRange::new(4, 5))
+        );
+        assert_eq!(
+            KafkaRelease::V1_1.versions(ApiKey::Produce),
+            Some(VersionRange::new(3, 5))
+        );
+        assert_eq!(
+            KafkaRelease::V4_1.versions(ApiKey::Fetch),
+            Some(VersionRange::new(4, 18))
+        );
+    }
+
+    #[test]
+    fn what_the_generated_crate_cannot_read_is_not_offered() {
+        assert_eq!(KafkaRelease::V1_1.versions(ApiKey::OffsetForLeaderEpoch), None);
+        assert_eq!(
+            KafkaRelease::V4_1.versions(ApiKey::OffsetCommit),
+            Some(VersionRange::new(2, 9))
+        );
+    }
+}

@@ -1,0 +1,64 @@
+//! A broker's door: accepts connections and serves each in a task of its own.
+
+mod connection;
+mod request;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use kafka_wire::NodeId;
+
+use crate::fault::Gate;
+use crate::network::{Listener, Stream};
+use crate::shared::Shared;
+use crate::tasks::Tasks;
+use connection::Connection;
+
+/// Largest request, in bytes: the brokers' `socket.request.max.bytes`.
+const REQUEST_BYTES_MAX: usize = 100 << 20;
+
+/// What every connection of one broker needs.
+#[derive(Debug, Clone)]
+pub(crate) struct Server {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) broker: NodeId,
+    /// Closed while the broker is paused.
+    pub(crate) running: Gate,
+    /// Counts the connections of the cluster.
+    pub(crate) connections: Arc<AtomicU64>,
+}
+
+// === impl Server ===
+
+impl Server {
+    /// Accepts until the task is ended; connections are tasks beside this one.
+    pub(crate) async fn run(self, listener: Listener, tasks: Arc<Tasks>) {
+        match listener {
+            Listener::Tcp(listener) => loop {
+                // A connection that is gone before it was accepted concerns nobody.
+                let Ok((stream, peer)) = listener.accept().await else {
+                    continue;
+                };
+                // Small answers must not wait for more; without the option they only come later.
+                let _nodelay = stream.set_nodelay(true);
+                self.start(stream, peer.to_string(), peer.ip().to_string(), &tasks);
+            },
+            Listener::Memory(mut accepted) => {
+                while let Some(stream) = accepted.recv().await {
+                    let number = self.connections.load(Ordering::Relaxed) + 1;
+                    self.start(stream, format!("pipe:{number}"), "pipe".to_owned(), &tasks);
+                }
+            }
+        }
+    }
+
+    fn start(&self, stream: impl Stream, peer: String, client_host: String, tasks: &Tasks) {
+        let connection = Connection {
+            server: self.clone(),
+            number: self.connections.fetch_add(1, Ordering::Relaxed) + 1,
+            peer,
+            client_host,
+        };
+        tasks.spawn(connection.run(stream));
+    }
+}
