@@ -3,8 +3,12 @@
 /// The candidate that is closest to `name`, if it is close enough to be what was meant: at most a quarter of the
 /// letters differ.
 pub(crate) fn closest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let distance_max = name.chars().count() / 4;
+    let length = name.chars().count();
+    let distance_max = length / 4;
     candidates
+        // Each letter too many is one to delete. So the table below is no larger than the candidates let it be, even where
+        // the name is a file of megabytes that was taken for another.
+        .filter(|candidate| candidate.chars().count().abs_diff(length) <= distance_max)
         .map(|candidate| (distance(name, candidate), candidate))
         .filter(|&(distance, _)| distance <= distance_max)
         .min_by_key(|&(distance, _)| distance)
@@ -67,5 +71,12 @@ mod tests {
         assert_eq!(closest("groupid", names.into_iter()), Some("group.id"));
         assert_eq!(closest("acks", names.into_iter()), None);
         assert_eq!(closest("", names.into_iter()), None);
+    }
+
+    /// A table of its letters would take gigabytes.
+    #[test]
+    fn a_name_of_megabytes_is_far_from_all() {
+        let name = "bootstrap.servers".repeat(1 << 18);
+        assert_eq!(closest(&name, ["bootstrap.servers"; 200].into_iter()), None);
     }
 }
