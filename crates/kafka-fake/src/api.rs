@@ -5,22 +5,35 @@
 //! - `refuse(request, code)`: the answer that says `code` wherever the API has a place for it, which is how an ordered
 //!   fault fails a request without carrying it out.
 
+mod add_offsets_to_txn;
+mod add_partitions_to_txn;
 mod alter_configs;
 mod api_versions;
 mod create_partitions;
 mod create_topics;
+mod delete_groups;
 mod delete_records;
 mod delete_topics;
 mod describe_cluster;
 mod describe_configs;
+mod describe_groups;
+mod end_txn;
 mod fetch;
 mod find_coordinator;
+mod heartbeat;
 mod incremental_alter_configs;
 mod init_producer_id;
+mod join_group;
+mod leave_group;
+mod list_groups;
 mod list_offsets;
 mod metadata;
+mod offset_commit;
+mod offset_fetch;
 mod offset_for_leader_epoch;
 mod produce;
+mod sync_group;
+mod txn_offset_commit;
 
 use bytes::{Bytes, BytesMut};
 use kafka_protocol::messages as kafka;
@@ -92,14 +105,19 @@ macro_rules! answer_later {
 /// Carries out a request. `None`: the client wants no answer.
 pub(crate) async fn serve(body: Body<'_>) -> Result<Option<BytesMut>, Unserved> {
     match body.api {
+        ApiKey::AddOffsetsToTxn => answer!(body, add_offsets_to_txn),
+        ApiKey::AddPartitionsToTxn => answer!(body, add_partitions_to_txn),
         ApiKey::AlterConfigs => answer!(body, alter_configs),
         ApiKey::ApiVersions => answer!(body, api_versions),
         ApiKey::CreatePartitions => answer!(body, create_partitions),
         ApiKey::CreateTopics => answer!(body, create_topics),
+        ApiKey::DeleteGroups => answer!(body, delete_groups),
         ApiKey::DeleteRecords => answer!(body, delete_records),
         ApiKey::DeleteTopics => answer!(body, delete_topics),
         ApiKey::DescribeCluster => answer!(body, describe_cluster),
         ApiKey::DescribeConfigs => answer!(body, describe_configs),
+        ApiKey::DescribeGroups => answer!(body, describe_groups),
+        ApiKey::EndTxn => answer!(body, end_txn),
         // Which partitions are to fail is known to the session only, so a fetch refuses by itself.
         ApiKey::Fetch => {
             let request = body.decode()?;
@@ -107,10 +125,16 @@ pub(crate) async fn serve(body: Body<'_>) -> Result<Option<BytesMut>, Unserved> 
             body.encode(response).map(Some)
         }
         ApiKey::FindCoordinator => answer!(body, find_coordinator),
+        ApiKey::Heartbeat => answer!(body, heartbeat),
         ApiKey::IncrementalAlterConfigs => answer!(body, incremental_alter_configs),
         ApiKey::InitProducerId => answer!(body, init_producer_id),
+        ApiKey::JoinGroup => answer_later!(body, join_group),
+        ApiKey::LeaveGroup => answer!(body, leave_group),
+        ApiKey::ListGroups => answer!(body, list_groups),
         ApiKey::ListOffsets => answer!(body, list_offsets),
         ApiKey::Metadata => answer!(body, metadata),
+        ApiKey::OffsetCommit => answer!(body, offset_commit),
+        ApiKey::OffsetFetch => answer!(body, offset_fetch),
         ApiKey::OffsetForLeaderEpoch => answer!(body, offset_for_leader_epoch),
         ApiKey::Produce => {
             let request = body.decode()?;
@@ -120,6 +144,8 @@ pub(crate) async fn serve(body: Body<'_>) -> Result<Option<BytesMut>, Unserved> 
             };
             response.map(|response| body.encode(response)).transpose()
         }
+        ApiKey::SyncGroup => answer_later!(body, sync_group),
+        ApiKey::TxnOffsetCommit => answer!(body, txn_offset_commit),
         api => Err(Unserved::UnknownApi { api }),
     }
 }

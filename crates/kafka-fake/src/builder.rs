@@ -9,6 +9,7 @@ use kafka_wire::{ApiKey, NodeId, TopicId, VersionRange};
 
 use crate::clock::Clock;
 use crate::cluster::FakeCluster;
+use crate::coordinators::Coordinators;
 use crate::error::FakeError;
 use crate::fetch_session::FetchSessions;
 use crate::network::{MemoryNetwork, Network};
@@ -175,7 +176,7 @@ impl FakeClusterBuilder {
             configs: self.settings.clone(),
             random,
             codecs: CodecContexts::new(),
-            next_producer_id: 0,
+            coordinators: Coordinators::new(&self.settings, self.release.transaction_version(), self.seed),
         };
         let shared = Shared::new(Clock::new(self.wall_clock_ms), self.versions(), state);
         let cluster = FakeCluster::new(Arc::new(shared), network, Arc::new(AtomicU64::new(0)));

@@ -25,6 +25,8 @@ pub struct FakeCluster {
     network: Network,
     connections: Arc<AtomicU64>,
     running: Mutex<BTreeMap<NodeId, RunningBroker>>,
+    /// What goes on whichever brokers are up.
+    _tasks: Tasks,
 }
 
 /// A broker that is up.
@@ -43,11 +45,14 @@ impl FakeCluster {
     }
 
     pub(crate) fn new(shared: Arc<Shared>, network: Network, connections: Arc<AtomicU64>) -> Self {
+        let tasks = Tasks::new();
+        tasks.spawn(Arc::clone(&shared).run_coordinators());
         Self {
             shared,
             network,
             connections,
             running: Mutex::default(),
+            _tasks: tasks,
         }
     }
 

@@ -78,8 +78,14 @@ impl Coordinators {
                 let _ = sender.send(answer);
             }
         }
-        let next_due = self.groups.next_due().into_iter().chain(self.transactions.next_due()).min();
-        self.next_due.send_if_modified(|known| std::mem::replace(known, next_due) != next_due);
+        let next_due = self
+            .groups
+            .next_due()
+            .into_iter()
+            .chain(self.transactions.next_due())
+            .min();
+        self.next_due
+            .send_if_modified(|known| std::mem::replace(known, next_due) != next_due);
     }
 }
 
@@ -102,6 +108,12 @@ impl Shared {
             self.change(|_| ()); // readers of committed records may have waited for a marker
         }
         outcome
+    }
+
+    /// Changes which brokers are up. Groups and transactional ids that get another coordinator fail over.
+    pub(crate) fn change_brokers(&self, change: impl FnOnce(&mut State)) {
+        self.coordinate(|state, now| state.move_coordinators(now, change));
+        self.change(|_| ());
     }
 
     /// The coordinators' clock: ends sessions, rebalances and transactions on time. Runs until it is dropped.
@@ -140,7 +152,9 @@ impl State {
             };
             // A partition that was deleted has nothing to end, and a log that has seen a newer epoch has ended it already.
             if let Ok(partition) = self.partition_mut(&tp.topic, tp.partition) {
-                let _ = partition.log.append_marker(marker, partition.leader_epoch, now_ms);
+                let _ = partition
+                    .log
+                    .append_marker(marker, partition.leader_epoch, now_ms);
             }
         }
         for group_id in &markers.groups {
@@ -163,13 +177,24 @@ impl State {
         }
     }
 
-    /// Changes which brokers are up. Groups and transactional ids whose coordinator is another broker afterwards fail over.
-    pub(crate) fn move_coordinators<T>(&mut self, now: Instant, change: impl FnOnce(&mut Self) -> T) -> T {
-        let groups = self.coordinators.groups.list().into_iter().map(|group| group.group_id);
-        let groups: Vec<(String, Option<NodeId>)> = groups.map(|id| (id.clone(), self.coordinator_of(&id))).collect();
-        let ids = self.coordinators.transactions.list().into_iter().map(|listed| listed.transactional_id);
-        let ids: Vec<(String, Option<NodeId>)> = ids.map(|id| (id.clone(), self.coordinator_of(&id))).collect();
-        let outcome = change(self);
+    fn move_coordinators(&mut self, now: Instant, change: impl FnOnce(&mut Self)) {
+        let groups = self
+            .coordinators
+            .groups
+            .list()
+            .into_iter()
+            .map(|group| group.group_id);
+        let groups: Vec<(String, Option<NodeId>)> =
+            groups.map(|id| (id.clone(), self.coordinator_of(&id))).collect();
+        let ids = self
+            .coordinators
+            .transactions
+            .list()
+            .into_iter()
+            .map(|listed| listed.transactional_id);
+        let ids: Vec<(String, Option<NodeId>)> =
+            ids.map(|id| (id.clone(), self.coordinator_of(&id))).collect();
+        change(self);
         for (group_id, before) in groups {
             if self.coordinator_of(&group_id) != before {
                 self.coordinators.groups.fail_over(now, &group_id);
@@ -180,7 +205,6 @@ impl State {
                 self.coordinators.transactions.fail_over(&transactional_id);
             }
         }
-        outcome
     }
 }
 
@@ -216,7 +240,8 @@ fn group_settings(configs: &ConfigMap) -> GroupSettings {
 fn transaction_settings(configs: &ConfigMap, transaction_version: i16) -> TransactionSettings {
     let stock = TransactionSettings::default();
     TransactionSettings {
-        max_timeout: number(configs, "transaction.max.timeout.ms").map_or(stock.max_timeout, Duration::from_millis),
+        max_timeout: number(configs, "transaction.max.timeout.ms")
+            .map_or(stock.max_timeout, Duration::from_millis),
         transaction_version,
         ..stock
     }

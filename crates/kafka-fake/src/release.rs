@@ -69,6 +69,11 @@ impl KafkaRelease {
         self >= Self::V3_2
     }
 
+    /// The feature `transaction.version`: 2 is on by default since 4.0 (KIP-890).
+    pub(crate) fn transaction_version(self) -> i16 {
+        if self >= Self::V4_1 { 2 } else { 0 }
+    }
+
     /// The column of the release in the table.
     fn index(self) -> usize {
         match self {

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use kafka_record::CodecContexts;
 use kafka_wire::{ErrorCode, NodeId, TopicId};
 
+use crate::coordinators::Coordinators;
 use crate::fetch_session::FetchSessions;
 use crate::random::Random;
 use crate::release::KafkaRelease;
@@ -27,7 +28,7 @@ pub(crate) struct State {
     pub(crate) configs: ConfigMap,
     pub(crate) random: Random,
     pub(crate) codecs: CodecContexts,
-    pub(crate) next_producer_id: i64,
+    pub(crate) coordinators: Coordinators,
 }
 
 /// A broker, up or not.

@@ -58,7 +58,14 @@ fn outcome(
     if !partitions(addition.topics).all(|tp| exists(&tp)) {
         let code_of = |tp: TopicPartition| {
             let is_there = exists(&tp);
-            (tp, if is_there { ErrorCode::OPERATION_NOT_ATTEMPTED } else { ErrorCode::UNKNOWN_TOPIC_OR_PARTITION })
+            (
+                tp,
+                if is_there {
+                    ErrorCode::OPERATION_NOT_ATTEMPTED
+                } else {
+                    ErrorCode::UNKNOWN_TOPIC_OR_PARTITION
+                },
+            )
         };
         return Ok(partitions(addition.topics).map(code_of).collect());
     }
@@ -80,15 +87,17 @@ fn respond(
     results_of: impl Fn(&Addition<'_>) -> Vec<AddPartitionsToTxnTopicResult>,
 ) -> AddPartitionsToTxnResponse {
     if request.transactions.is_empty() {
-        return AddPartitionsToTxnResponse::default().with_results_by_topic_v3_and_below(results_of(&Addition {
-            transactional_id: &request.v3_and_below_transactional_id,
-            producer: ProducerIdentity {
-                id: request.v3_and_below_producer_id.0,
-                epoch: request.v3_and_below_producer_epoch,
+        return AddPartitionsToTxnResponse::default().with_results_by_topic_v3_and_below(results_of(
+            &Addition {
+                transactional_id: &request.v3_and_below_transactional_id,
+                producer: ProducerIdentity {
+                    id: request.v3_and_below_producer_id.0,
+                    epoch: request.v3_and_below_producer_epoch,
+                },
+                topics: &request.v3_and_below_topics,
+                verify_only: false,
             },
-            topics: &request.v3_and_below_topics,
-            verify_only: false,
-        }));
+        ));
     }
     let transactions = request.transactions.iter().map(|transaction| {
         let results = results_of(&Addition {

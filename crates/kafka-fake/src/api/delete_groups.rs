@@ -20,7 +20,10 @@ pub(super) fn refuse(request: &DeleteGroupsRequest, code: ErrorCode) -> DeleteGr
     respond(request, |_| code)
 }
 
-fn respond(request: &DeleteGroupsRequest, mut code_of: impl FnMut(&str) -> ErrorCode) -> DeleteGroupsResponse {
+fn respond(
+    request: &DeleteGroupsRequest,
+    mut code_of: impl FnMut(&str) -> ErrorCode,
+) -> DeleteGroupsResponse {
     let results = request.groups_names.iter().map(|group_id| {
         DeletableGroupResult::default()
             .with_group_id(group_id.clone())

@@ -17,7 +17,10 @@ const DEAD: &str = "Dead";
 
 pub(super) fn answer(call: &Call, request: DescribeGroupsRequest) -> DescribeGroupsResponse {
     let groups = call.shared.coordinate(|state, _| {
-        let described = request.groups.iter().map(|group_id| describe(call, state, group_id));
+        let described = request
+            .groups
+            .iter()
+            .map(|group_id| describe(call, state, group_id));
         described.collect::<Vec<_>>()
     });
     DescribeGroupsResponse::default().with_groups(groups)

@@ -22,7 +22,9 @@ pub(super) async fn answer(call: &Call, request: JoinGroupRequest) -> JoinGroupR
         Ok(state.coordinators.join(now, join_request(call, &request)))
     });
     let answered = match waiting {
-        Ok(answer) => answer.await.map_err(|_closed| ErrorCode::COORDINATOR_NOT_AVAILABLE),
+        Ok(answer) => answer
+            .await
+            .map_err(|_closed| ErrorCode::COORDINATOR_NOT_AVAILABLE),
         Err(code) => Err(code),
     };
     match answered {
@@ -82,6 +84,10 @@ fn response(version: i16, answer: JoinAnswer) -> JoinGroupResponse {
 }
 
 fn protocol_name(version: i16, name: Option<String>) -> Option<StrBytes> {
-    let name = if version < 7 { Some(name.unwrap_or_default()) } else { name };
+    let name = if version < 7 {
+        Some(name.unwrap_or_default())
+    } else {
+        name
+    };
     name.map(StrBytes::from_string)
 }

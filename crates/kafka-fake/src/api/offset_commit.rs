@@ -31,7 +31,9 @@ pub(super) fn answer(call: &Call, request: OffsetCommitRequest) -> OffsetCommitR
             let unknown = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
             respond(&request, |tp| stored.get(tp).copied().unwrap_or(unknown))
         }
-        Err(ErrorCode::GROUP_ID_NOT_FOUND) if call.version < 9 => refuse(&request, ErrorCode::ILLEGAL_GENERATION),
+        Err(ErrorCode::GROUP_ID_NOT_FOUND) if call.version < 9 => {
+            refuse(&request, ErrorCode::ILLEGAL_GENERATION)
+        }
         Err(code) => refuse(&request, code),
     }
 }
@@ -40,7 +42,10 @@ pub(super) fn refuse(request: &OffsetCommitRequest, code: ErrorCode) -> OffsetCo
     respond(request, |_| code)
 }
 
-fn respond(request: &OffsetCommitRequest, code_of: impl Fn(&TopicPartition) -> ErrorCode) -> OffsetCommitResponse {
+fn respond(
+    request: &OffsetCommitRequest,
+    code_of: impl Fn(&TopicPartition) -> ErrorCode,
+) -> OffsetCommitResponse {
     let topics = request.topics.iter().map(|topic| {
         let partitions = topic.partitions.iter().map(|partition| {
             let tp = TopicPartition::new(topic.name.as_str(), partition.partition_index);
@@ -64,9 +69,16 @@ fn commit_request(state: &State, request: &OffsetCommitRequest) -> CommitRequest
                 let committed = CommittedOffset {
                     offset: partition.committed_offset,
                     leader_epoch: partition.committed_leader_epoch,
-                    metadata: partition.committed_metadata.as_deref().unwrap_or_default().to_owned(),
+                    metadata: partition
+                        .committed_metadata
+                        .as_deref()
+                        .unwrap_or_default()
+                        .to_owned(),
                 };
-                offsets.push((TopicPartition::new(&*topic.name.0, partition.partition_index), committed));
+                offsets.push((
+                    TopicPartition::new(&*topic.name.0, partition.partition_index),
+                    committed,
+                ));
             }
         }
     }

@@ -28,7 +28,9 @@ pub(super) fn answer(call: &Call, request: OffsetFetchRequest) -> OffsetFetchRes
     if call.version >= GROUPS_SINCE {
         let groups = request.groups.iter().map(|group| {
             let asked = group.topics.as_ref().map(|topics| {
-                let asked = topics.iter().map(|topic| (topic.name.as_str(), &topic.partition_indexes[..]));
+                let asked = topics
+                    .iter()
+                    .map(|topic| (topic.name.as_str(), &topic.partition_indexes[..]));
                 asked.collect::<Vec<AskedTopic<'_>>>()
             });
             let answer = OffsetFetchResponseGroup::default().with_group_id(group.group_id.clone());
@@ -73,7 +75,9 @@ pub(super) fn refuse(request: &OffsetFetchRequest, code: ErrorCode) -> OffsetFet
 
 fn asked_before_8(request: &OffsetFetchRequest) -> Option<Vec<AskedTopic<'_>>> {
     let topics = request.topics.as_ref()?;
-    let asked = topics.iter().map(|topic| (topic.name.as_str(), &topic.partition_indexes[..]));
+    let asked = topics
+        .iter()
+        .map(|topic| (topic.name.as_str(), &topic.partition_indexes[..]));
     Some(asked.collect())
 }
 
@@ -101,7 +105,9 @@ fn fetch(
 
 fn partitions_of<'a>(topics: &'a [AskedTopic<'a>]) -> impl Iterator<Item = TopicPartition> + 'a {
     topics.iter().flat_map(|(topic, partitions)| {
-        partitions.iter().map(|partition| TopicPartition::new(*topic, *partition))
+        partitions
+            .iter()
+            .map(|partition| TopicPartition::new(*topic, *partition))
     })
 }
 

@@ -18,7 +18,9 @@ pub(super) async fn answer(call: &Call, request: SyncGroupRequest) -> SyncGroupR
         Ok(state.coordinators.sync(now, sync_request(&request)))
     });
     let answered = match waiting {
-        Ok(answer) => answer.await.map_err(|_closed| ErrorCode::COORDINATOR_NOT_AVAILABLE),
+        Ok(answer) => answer
+            .await
+            .map_err(|_closed| ErrorCode::COORDINATOR_NOT_AVAILABLE),
         Err(code) => Err(code),
     };
     match answered {

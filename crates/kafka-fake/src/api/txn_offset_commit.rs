@@ -91,9 +91,16 @@ fn commit_request(state: &State, request: &TxnOffsetCommitRequest) -> Transactio
                 let committed = CommittedOffset {
                     offset: partition.committed_offset,
                     leader_epoch: partition.committed_leader_epoch,
-                    metadata: partition.committed_metadata.as_deref().unwrap_or_default().to_owned(),
+                    metadata: partition
+                        .committed_metadata
+                        .as_deref()
+                        .unwrap_or_default()
+                        .to_owned(),
                 };
-                offsets.push((TopicPartition::new(&*topic.name.0, partition.partition_index), committed));
+                offsets.push((
+                    TopicPartition::new(&*topic.name.0, partition.partition_index),
+                    committed,
+                ));
             }
         }
     }

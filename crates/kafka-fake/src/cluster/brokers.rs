@@ -25,7 +25,7 @@ impl FakeCluster {
         let running = self.running().remove(&broker);
         let running = running.ok_or(FakeError::UnknownBroker { broker })?;
         running.tasks.end().await;
-        self.shared.change(|state| mark_down(state, broker));
+        self.shared.change_brokers(|state| mark_down(state, broker));
         Ok(())
     }
 
@@ -129,7 +129,7 @@ impl FakeCluster {
                     address,
                     source,
                 })?;
-        self.shared.change(|state| mark_up(state, broker, port));
+        self.shared.change_brokers(|state| mark_up(state, broker, port));
         let tasks = Arc::new(Tasks::new());
         let gate = Gate::opened();
         let server = Server {
