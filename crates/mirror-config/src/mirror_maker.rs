@@ -4,6 +4,7 @@
 //!   arguments --parse--> Command::Mirror(Flags) --resolve--> Resolved { Config, notices }
 //! ```
 //! [`parse`] reads no file; [`resolve`] reads the two that the flags name and reports everything wrong in them at once.
+//! [`resolve_contents`] takes them from memory.
 
 mod arguments;
 mod flags;
@@ -30,9 +31,31 @@ use mirror_core::topic_filter::TopicFilter;
 
 /// Reads the two files and puts everything together.
 pub fn resolve(flags: &Flags, environment: &Environment) -> Result<Resolved, ConfigErrors> {
-    let mut findings = Findings::default();
     let consumer = read_properties("consumer.config", &flags.consumer_config);
     let producer = read_properties("producer.config", &flags.producer_config);
+    assemble_all(flags, consumer, producer, environment)
+}
+
+/// As [`resolve`], with the two files' contents at hand; messages show the names that the flags give.
+pub fn resolve_contents(
+    flags: &Flags,
+    consumer: &[u8],
+    producer: &[u8],
+    environment: &Environment,
+) -> Result<Resolved, ConfigErrors> {
+    let consumer = parse_properties(&flags.consumer_config, consumer);
+    let producer = parse_properties(&flags.producer_config, producer);
+    assemble_all(flags, consumer, producer, environment)
+}
+
+/// Goes on behind a mistake, so that all are told at once.
+fn assemble_all(
+    flags: &Flags,
+    consumer: Result<Properties, ConfigError>,
+    producer: Result<Properties, ConfigError>,
+    environment: &Environment,
+) -> Result<Resolved, ConfigErrors> {
+    let mut findings = Findings::default();
     let topics = topics(flags);
     let consumer = take(consumer, &mut findings)
         .map(|properties| consumer_properties::resolve(&properties, flags.num_streams, &mut findings));
@@ -146,7 +169,11 @@ fn read_properties(flag: &'static str, file: &str) -> Result<Properties, ConfigE
         },
         reason,
     })?;
-    Properties::parse(file, &bytes).map_err(|malformed| ConfigError::MalformedEscape {
+    parse_properties(file, &bytes)
+}
+
+fn parse_properties(file: &str, bytes: &[u8]) -> Result<Properties, ConfigError> {
+    Properties::parse(file, bytes).map_err(|malformed| ConfigError::MalformedEscape {
         place: Place::Line {
             file: file.to_owned(),
             line: malformed.line,

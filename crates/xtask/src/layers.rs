@@ -235,6 +235,19 @@ pub(crate) const LAYERS: &[Layer] = &[
         foreign: Foreign::Except(&[]),
     },
     Layer {
+        name: "fuzz",
+        floor: Floor::Development,
+        ours: Ours::Only(&[
+            "mirror-config",
+            "mirror-core",
+            "mirror-router",
+            "kafka-client-core",
+            "kafka-record",
+            "kafka-wire",
+        ]),
+        foreign: Foreign::Except(LIBRARY_BANS),
+    },
+    Layer {
         name: "benches",
         floor: Floor::Development,
         ours: Ours::Any,

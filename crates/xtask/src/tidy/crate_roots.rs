@@ -20,6 +20,7 @@ const INHERITED: &[&str] = &["version", "edition", "rust-version", "license", "p
 /// Packages whose folder is fixed by the repository's top level instead of by their name.
 const FOLDERS: &[(&str, &str)] = &[
     ("integration", "tests"),
+    ("fuzz", "tests/fuzz"),
     ("benches", "benches"),
     ("heliostat", "bin/heliostat"),
 ];
