@@ -1,6 +1,7 @@
 //! A running cluster and the orders it takes: what a test, a checker or a demonstration does to it from outside.
 
 mod brokers;
+mod coordination;
 mod inspect;
 mod topics;
 
