@@ -15,6 +15,7 @@ use kafka_wire::NodeId;
 use crate::builder::FakeClusterBuilder;
 use crate::fault::{Gate, InterceptedRequest, Interception};
 use crate::network::Network;
+use crate::proxy::{AcceptedConnection, Link};
 use crate::shared::Shared;
 use crate::tasks::Tasks;
 
@@ -91,6 +92,17 @@ impl FakeCluster {
         decide: impl Fn(&InterceptedRequest<'_>) -> crate::Action + Send + Sync + 'static,
     ) -> Interception {
         self.shared.faults.interceptors.add(decide)
+    }
+
+    /// Puts links between clients and brokers: a function says for each connection that is accepted from now on what lies
+    /// between. It replaces the one before; connections keep the link they have.
+    pub fn set_links(&self, choose: impl Fn(AcceptedConnection) -> Option<Link> + Send + Sync + 'static) {
+        self.shared.faults.links.set(Some(Arc::new(choose)));
+    }
+
+    /// Connections that are accepted from now on have no link.
+    pub fn clear_links(&self) {
+        self.shared.faults.links.set(None);
     }
 
     /// Tells clients of this API to be silent for so long after each answer, and does not listen meanwhile (KIP-219).

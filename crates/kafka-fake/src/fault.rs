@@ -13,12 +13,14 @@ pub use gate::Gate;
 pub use interception::{Action, InterceptedRequest, Interception};
 
 use crate::api::Unserved;
+use crate::proxy::Links;
 use interception::Interceptors;
 
 /// The faults ordered for one cluster.
 #[derive(Debug, Default)]
 pub(crate) struct Faults {
     pub(crate) interceptors: Interceptors,
+    pub(crate) links: Links,
     throttles: Mutex<BTreeMap<ApiKey, Duration>>,
     unserved: Mutex<Vec<String>>,
 }

@@ -7,15 +7,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use kafka_wire::NodeId;
+use tokio::io::duplex;
 
 use crate::fault::Gate;
 use crate::network::{Listener, Stream};
+use crate::proxy::{AcceptedConnection, carry};
 use crate::shared::Shared;
 use crate::tasks::Tasks;
 use connection::Connection;
 
 /// Largest request, in bytes: the brokers' `socket.request.max.bytes`.
 const REQUEST_BYTES_MAX: usize = 100 << 20;
+
+/// Bytes between a proxy and its broker: little, so that a link's window is what counts.
+const PROXY_BYTES: usize = 4 << 10;
 
 /// What every connection of one broker needs.
 #[derive(Debug, Clone)]
@@ -59,6 +64,16 @@ impl Server {
             peer,
             client_host,
         };
-        tasks.spawn(connection.run(stream));
+        let accepted = AcceptedConnection {
+            broker: self.broker,
+            number: connection.number,
+        };
+        if let Some(link) = self.shared.faults.links.choose(accepted) {
+            let (near, far) = duplex(PROXY_BYTES);
+            tasks.spawn(carry(stream, near, link));
+            tasks.spawn(connection.run(far));
+        } else {
+            tasks.spawn(connection.run(stream));
+        }
     }
 }
