@@ -105,7 +105,7 @@ impl FakeClusterBuilder {
 
     /// A setting of all brokers, by the brokers' name for it: `message.max.bytes`, `num.partitions`, ...
     #[must_use]
-    pub fn setting(mut self, name: &str, value: impl ToString) -> Self {
+    pub fn setting(mut self, name: &str, value: &(impl ToString + ?Sized)) -> Self {
         self.settings.insert(name.to_owned(), value.to_string());
         self
     }
@@ -113,19 +113,19 @@ impl FakeClusterBuilder {
     /// Partitions of a topic that does not say (1).
     #[must_use]
     pub fn default_partitions(self, partitions: u16) -> Self {
-        self.setting("num.partitions", partitions)
+        self.setting("num.partitions", &partitions)
     }
 
     /// Replicas of a topic that does not say (1).
     #[must_use]
     pub fn default_replication_factor(self, factor: u16) -> Self {
-        self.setting("default.replication.factor", factor)
+        self.setting("default.replication.factor", &factor)
     }
 
     /// May a question about a topic create it (yes)?
     #[must_use]
     pub fn auto_create_topics(self, may: bool) -> Self {
-        self.setting("auto.create.topics.enable", may)
+        self.setting("auto.create.topics.enable", &may)
     }
 
     /// The TCP ports of the brokers, in the order of their ids; those without one get a free port.

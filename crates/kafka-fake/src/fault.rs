@@ -10,7 +10,7 @@ use std::time::Duration;
 use kafka_wire::ApiKey;
 
 pub use gate::Gate;
-pub use interception::{Action, InterceptedRequest, Interception};
+pub use interception::{Action, Alter, InterceptedRequest, Interception};
 
 use crate::api::Unserved;
 use crate::proxy::Links;

@@ -89,48 +89,46 @@ impl KafkaRelease {
 
 /// Where the crate's table of keys promises more than its structs can read (it lists `OffsetCommit` v10 and the like).
 fn decoded_max(api: ApiKey, listed: i16) -> i16 {
-    match api {
-        ApiKey::OffsetCommit | ApiKey::OffsetFetch => listed.min(9),
-        ApiKey::ListOffsets => listed.min(10),
-        _ => listed,
-    }
-}
-
-const fn same(min: i16, max: i16) -> Option<(i16, i16)> {
-    Some((min, max))
+    let readable = [
+        (ApiKey::OffsetCommit, 9),
+        (ApiKey::OffsetFetch, 9),
+        (ApiKey::ListOffsets, 10),
+    ];
+    let cap = readable.iter().find(|(capped, _)| *capped == api);
+    cap.map_or(listed, |(_, max)| listed.min(*max))
 }
 
 #[rustfmt::skip]
 const TABLE: &[Row] = &[
-    (ApiKey::Produce, [same(0, 3), same(0, 5), same(0, 8), same(0, 9), same(0, 11), same(3, 13)]),
-    (ApiKey::Fetch, [same(0, 5), same(0, 7), same(0, 11), same(0, 13), same(0, 17), same(4, 18)]),
-    (ApiKey::ListOffsets, [same(0, 2), same(0, 2), same(0, 5), same(0, 7), same(0, 9), same(1, 11)]),
-    (ApiKey::Metadata, [same(0, 4), same(0, 5), same(0, 9), same(0, 12), same(0, 12), same(0, 13)]),
-    (ApiKey::OffsetCommit, [same(0, 3), same(0, 3), same(0, 8), same(0, 8), same(0, 9), same(2, 10)]),
-    (ApiKey::OffsetFetch, [same(0, 3), same(0, 3), same(0, 6), same(0, 8), same(0, 9), same(1, 10)]),
-    (ApiKey::FindCoordinator, [same(0, 1), same(0, 1), same(0, 3), same(0, 4), same(0, 6), same(0, 6)]),
-    (ApiKey::JoinGroup, [same(0, 2), same(0, 2), same(0, 6), same(0, 9), same(0, 9), same(0, 9)]),
-    (ApiKey::Heartbeat, [same(0, 1), same(0, 1), same(0, 4), same(0, 4), same(0, 4), same(0, 4)]),
-    (ApiKey::LeaveGroup, [same(0, 1), same(0, 1), same(0, 4), same(0, 5), same(0, 5), same(0, 5)]),
-    (ApiKey::SyncGroup, [same(0, 1), same(0, 1), same(0, 4), same(0, 5), same(0, 5), same(0, 5)]),
-    (ApiKey::DescribeGroups, [same(0, 1), same(0, 1), same(0, 5), same(0, 5), same(0, 5), same(0, 6)]),
-    (ApiKey::ListGroups, [same(0, 1), same(0, 1), same(0, 3), same(0, 4), same(0, 5), same(0, 5)]),
-    (ApiKey::ApiVersions, [same(0, 1), same(0, 1), same(0, 3), same(0, 3), same(0, 4), same(0, 4)]),
-    (ApiKey::CreateTopics, [same(0, 2), same(0, 2), same(0, 5), same(0, 7), same(0, 7), same(2, 7)]),
-    (ApiKey::DeleteTopics, [same(0, 1), same(0, 1), same(0, 4), same(0, 6), same(0, 6), same(1, 6)]),
-    (ApiKey::DeleteRecords, [same(0, 0), same(0, 0), same(0, 1), same(0, 2), same(0, 2), same(0, 2)]),
-    (ApiKey::InitProducerId, [same(0, 0), same(0, 0), same(0, 2), same(0, 4), same(0, 5), same(0, 5)]),
-    (ApiKey::OffsetForLeaderEpoch, [same(0, 0), same(0, 0), same(0, 3), same(0, 4), same(0, 4), same(2, 4)]),
-    (ApiKey::AddPartitionsToTxn, [same(0, 0), same(0, 0), same(0, 1), same(0, 3), same(0, 5), same(0, 5)]),
-    (ApiKey::AddOffsetsToTxn, [same(0, 0), same(0, 0), same(0, 1), same(0, 3), same(0, 4), same(0, 4)]),
-    (ApiKey::EndTxn, [same(0, 0), same(0, 0), same(0, 1), same(0, 3), same(0, 4), same(0, 5)]),
-    (ApiKey::TxnOffsetCommit, [same(0, 0), same(0, 0), same(0, 2), same(0, 3), same(0, 4), same(0, 5)]),
-    (ApiKey::DescribeConfigs, [same(0, 0), same(0, 1), same(0, 2), same(0, 4), same(0, 4), same(1, 4)]),
-    (ApiKey::AlterConfigs, [same(0, 0), same(0, 0), same(0, 1), same(0, 2), same(0, 2), same(0, 2)]),
-    (ApiKey::CreatePartitions, [None, same(0, 0), same(0, 1), same(0, 3), same(0, 3), same(0, 3)]),
-    (ApiKey::DeleteGroups, [None, same(0, 0), same(0, 2), same(0, 2), same(0, 2), same(0, 2)]),
-    (ApiKey::IncrementalAlterConfigs, [None, None, same(0, 1), same(0, 1), same(0, 1), same(0, 1)]),
-    (ApiKey::DescribeCluster, [None, None, None, same(0, 0), same(0, 1), same(0, 2)]),
+    (ApiKey::Produce, [Some((0, 3)), Some((0, 5)), Some((0, 8)), Some((0, 9)), Some((0, 11)), Some((3, 13))]),
+    (ApiKey::Fetch, [Some((0, 5)), Some((0, 7)), Some((0, 11)), Some((0, 13)), Some((0, 17)), Some((4, 18))]),
+    (ApiKey::ListOffsets, [Some((0, 2)), Some((0, 2)), Some((0, 5)), Some((0, 7)), Some((0, 9)), Some((1, 11))]),
+    (ApiKey::Metadata, [Some((0, 4)), Some((0, 5)), Some((0, 9)), Some((0, 12)), Some((0, 12)), Some((0, 13))]),
+    (ApiKey::OffsetCommit, [Some((0, 3)), Some((0, 3)), Some((0, 8)), Some((0, 8)), Some((0, 9)), Some((2, 10))]),
+    (ApiKey::OffsetFetch, [Some((0, 3)), Some((0, 3)), Some((0, 6)), Some((0, 8)), Some((0, 9)), Some((1, 10))]),
+    (ApiKey::FindCoordinator, [Some((0, 1)), Some((0, 1)), Some((0, 3)), Some((0, 4)), Some((0, 6)), Some((0, 6))]),
+    (ApiKey::JoinGroup, [Some((0, 2)), Some((0, 2)), Some((0, 6)), Some((0, 9)), Some((0, 9)), Some((0, 9))]),
+    (ApiKey::Heartbeat, [Some((0, 1)), Some((0, 1)), Some((0, 4)), Some((0, 4)), Some((0, 4)), Some((0, 4))]),
+    (ApiKey::LeaveGroup, [Some((0, 1)), Some((0, 1)), Some((0, 4)), Some((0, 5)), Some((0, 5)), Some((0, 5))]),
+    (ApiKey::SyncGroup, [Some((0, 1)), Some((0, 1)), Some((0, 4)), Some((0, 5)), Some((0, 5)), Some((0, 5))]),
+    (ApiKey::DescribeGroups, [Some((0, 1)), Some((0, 1)), Some((0, 5)), Some((0, 5)), Some((0, 5)), Some((0, 6))]),
+    (ApiKey::ListGroups, [Some((0, 1)), Some((0, 1)), Some((0, 3)), Some((0, 4)), Some((0, 5)), Some((0, 5))]),
+    (ApiKey::ApiVersions, [Some((0, 1)), Some((0, 1)), Some((0, 3)), Some((0, 3)), Some((0, 4)), Some((0, 4))]),
+    (ApiKey::CreateTopics, [Some((0, 2)), Some((0, 2)), Some((0, 5)), Some((0, 7)), Some((0, 7)), Some((2, 7))]),
+    (ApiKey::DeleteTopics, [Some((0, 1)), Some((0, 1)), Some((0, 4)), Some((0, 6)), Some((0, 6)), Some((1, 6))]),
+    (ApiKey::DeleteRecords, [Some((0, 0)), Some((0, 0)), Some((0, 1)), Some((0, 2)), Some((0, 2)), Some((0, 2))]),
+    (ApiKey::InitProducerId, [Some((0, 0)), Some((0, 0)), Some((0, 2)), Some((0, 4)), Some((0, 5)), Some((0, 5))]),
+    (ApiKey::OffsetForLeaderEpoch, [Some((0, 0)), Some((0, 0)), Some((0, 3)), Some((0, 4)), Some((0, 4)), Some((2, 4))]),
+    (ApiKey::AddPartitionsToTxn, [Some((0, 0)), Some((0, 0)), Some((0, 1)), Some((0, 3)), Some((0, 5)), Some((0, 5))]),
+    (ApiKey::AddOffsetsToTxn, [Some((0, 0)), Some((0, 0)), Some((0, 1)), Some((0, 3)), Some((0, 4)), Some((0, 4))]),
+    (ApiKey::EndTxn, [Some((0, 0)), Some((0, 0)), Some((0, 1)), Some((0, 3)), Some((0, 4)), Some((0, 5))]),
+    (ApiKey::TxnOffsetCommit, [Some((0, 0)), Some((0, 0)), Some((0, 2)), Some((0, 3)), Some((0, 4)), Some((0, 5))]),
+    (ApiKey::DescribeConfigs, [Some((0, 0)), Some((0, 1)), Some((0, 2)), Some((0, 4)), Some((0, 4)), Some((1, 4))]),
+    (ApiKey::AlterConfigs, [Some((0, 0)), Some((0, 0)), Some((0, 1)), Some((0, 2)), Some((0, 2)), Some((0, 2))]),
+    (ApiKey::CreatePartitions, [None, Some((0, 0)), Some((0, 1)), Some((0, 3)), Some((0, 3)), Some((0, 3))]),
+    (ApiKey::DeleteGroups, [None, Some((0, 0)), Some((0, 2)), Some((0, 2)), Some((0, 2)), Some((0, 2))]),
+    (ApiKey::IncrementalAlterConfigs, [None, None, Some((0, 1)), Some((0, 1)), Some((0, 1)), Some((0, 1))]),
+    (ApiKey::DescribeCluster, [None, None, None, Some((0, 0)), Some((0, 1)), Some((0, 2))]),
 ];
 
 #[cfg(test)]

@@ -67,13 +67,14 @@ impl State {
         self.brokers_up().first().copied()
     }
 
-    /// The broker that coordinates a group or a transactional id.
+    /// The broker that coordinates a group or a transactional id: always the same one while it is up, else the next.
     pub(crate) fn coordinator_of(&self, key: &str) -> Option<NodeId> {
-        let up = self.brokers_up();
         let hash = key.bytes().fold(0_usize, |hash, byte| {
             hash.wrapping_mul(31).wrapping_add(usize::from(byte))
         });
-        up.get(hash.checked_rem(up.len())?).copied()
+        let first = hash.checked_rem(self.brokers.len())?;
+        let mut ring = self.brokers.iter().cycle().skip(first).take(self.brokers.len());
+        ring.find(|(_, broker)| broker.is_up).map(|(id, _)| *id)
     }
 
     /// A setting of the brokers, after defaults.

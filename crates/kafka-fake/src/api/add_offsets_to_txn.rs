@@ -9,7 +9,7 @@ use crate::call::Call;
 /// The first version that knows `PRODUCER_FENCED`.
 const FENCED_SINCE: i16 = 2;
 
-pub(super) fn answer(call: &Call, request: AddOffsetsToTxnRequest) -> AddOffsetsToTxnResponse {
+pub(super) fn answer(call: &Call, request: &AddOffsetsToTxnRequest) -> AddOffsetsToTxnResponse {
     let producer = ProducerIdentity {
         id: request.producer_id.0,
         epoch: request.producer_epoch,
@@ -20,7 +20,7 @@ pub(super) fn answer(call: &Call, request: AddOffsetsToTxnRequest) -> AddOffsets
         transactions.add_group(now, &request.transactional_id, producer, &request.group_id)
     });
     let code = outcome.err().unwrap_or_default();
-    refuse(&request, call.fenced(code, FENCED_SINCE))
+    refuse(request, call.fenced(code, FENCED_SINCE))
 }
 
 pub(super) fn refuse(_: &AddOffsetsToTxnRequest, code: ErrorCode) -> AddOffsetsToTxnResponse {

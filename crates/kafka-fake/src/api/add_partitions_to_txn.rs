@@ -29,8 +29,8 @@ struct Addition<'a> {
     verify_only: bool,
 }
 
-pub(super) fn answer(call: &Call, request: AddPartitionsToTxnRequest) -> AddPartitionsToTxnResponse {
-    respond(&request, |addition| {
+pub(super) fn answer(call: &Call, request: &AddPartitionsToTxnRequest) -> AddPartitionsToTxnResponse {
+    respond(request, |addition| {
         let codes = call
             .shared
             .coordinate(|state, now| outcome(call, state, now, addition));

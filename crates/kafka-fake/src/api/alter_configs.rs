@@ -11,7 +11,7 @@ use crate::call::Call;
 use crate::settings::{ConfigMap, objection};
 use crate::state::State;
 
-pub(super) fn answer(call: &Call, request: AlterConfigsRequest) -> AlterConfigsResponse {
+pub(super) fn answer(call: &Call, request: &AlterConfigsRequest) -> AlterConfigsResponse {
     call.shared.change(|state| {
         let results = request.resources.iter().map(|resource| {
             let result = replaced(state, resource);

@@ -10,10 +10,10 @@ use super::text;
 use crate::call::Call;
 use crate::state::State;
 
-pub(super) fn answer(call: &Call, request: CreatePartitionsRequest) -> CreatePartitionsResponse {
+pub(super) fn answer(call: &Call, request: &CreatePartitionsRequest) -> CreatePartitionsResponse {
     call.shared.change(|state| {
         if !state.release.forwards_to_controller() && state.controller() != Some(call.broker) {
-            return refuse(&request, ErrorCode::NOT_CONTROLLER);
+            return refuse(request, ErrorCode::NOT_CONTROLLER);
         }
         let results = request.topics.iter().map(|topic| {
             let answer = CreatePartitionsTopicResult::default().with_name(topic.name.clone());

@@ -21,10 +21,10 @@ const DEFAULT: i8 = 5;
 
 type Refused = (ErrorCode, String);
 
-pub(super) fn answer(call: &Call, request: CreateTopicsRequest) -> CreateTopicsResponse {
+pub(super) fn answer(call: &Call, request: &CreateTopicsRequest) -> CreateTopicsResponse {
     call.shared.change(|state| {
         if !state.release.forwards_to_controller() && state.controller() != Some(call.broker) {
-            return refuse(&request, ErrorCode::NOT_CONTROLLER);
+            return refuse(request, ErrorCode::NOT_CONTROLLER);
         }
         let results = request
             .topics

@@ -6,9 +6,9 @@ use kafka_wire::ErrorCode;
 
 use crate::call::Call;
 
-pub(super) fn answer(call: &Call, request: DeleteGroupsRequest) -> DeleteGroupsResponse {
+pub(super) fn answer(call: &Call, request: &DeleteGroupsRequest) -> DeleteGroupsResponse {
     call.shared.coordinate(|state, _| {
-        respond(&request, |group_id| {
+        respond(request, |group_id| {
             let checked = state.check_coordinator(call.broker, group_id);
             let deleted = checked.and_then(|()| state.coordinators.groups.delete(group_id));
             deleted.err().unwrap_or_default()

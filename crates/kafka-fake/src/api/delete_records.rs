@@ -12,9 +12,9 @@ use kafka_wire::ErrorCode;
 use crate::call::Call;
 use crate::state::State;
 
-pub(super) fn answer(call: &Call, request: DeleteRecordsRequest) -> DeleteRecordsResponse {
+pub(super) fn answer(call: &Call, request: &DeleteRecordsRequest) -> DeleteRecordsResponse {
     call.shared
-        .change(|state| map_partitions(&request, |topic, asked| delete(state, call, topic, asked)))
+        .change(|state| map_partitions(request, |topic, asked| delete(state, call, topic, asked)))
 }
 
 pub(super) fn refuse(request: &DeleteRecordsRequest, code: ErrorCode) -> DeleteRecordsResponse {

@@ -9,12 +9,12 @@ use super::{topic_name, uuid};
 use crate::call::Call;
 use crate::state::State;
 
-pub(super) fn answer(call: &Call, request: DeleteTopicsRequest) -> DeleteTopicsResponse {
+pub(super) fn answer(call: &Call, request: &DeleteTopicsRequest) -> DeleteTopicsResponse {
     call.shared.change(|state| {
         if !state.release.forwards_to_controller() && state.controller() != Some(call.broker) {
-            return refuse(&request, ErrorCode::NOT_CONTROLLER);
+            return refuse(request, ErrorCode::NOT_CONTROLLER);
         }
-        let results = named(&request).map(|(name, id)| delete(state, name, id));
+        let results = named(request).map(|(name, id)| delete(state, name, id));
         DeleteTopicsResponse::default().with_responses(results.collect())
     })
 }
@@ -53,6 +53,7 @@ fn delete(state: &mut State, name: Option<TopicName>, id: Uuid) -> DeletableTopi
     };
     let (name, id) = (topic.name.clone(), topic.id);
     state.topics.remove(&name);
+    state.coordinators.groups.forget_topic(&name);
     result(Some(topic_name(&name)), uuid(id), ErrorCode::NONE)
 }
 

@@ -11,9 +11,9 @@ use crate::call::Call;
 
 const ENDPOINTS_OF_BROKERS: i8 = 1;
 
-pub(super) fn answer(call: &Call, request: DescribeClusterRequest) -> DescribeClusterResponse {
+pub(super) fn answer(call: &Call, request: &DescribeClusterRequest) -> DescribeClusterResponse {
     if call.version >= 1 && request.endpoint_type != ENDPOINTS_OF_BROKERS {
-        return refuse(&request, ErrorCode::MISMATCHED_ENDPOINT_TYPE);
+        return refuse(request, ErrorCode::MISMATCHED_ENDPOINT_TYPE);
     }
     let state = call.shared.state();
     let up = state.brokers.iter().filter(|(_, broker)| broker.is_up);

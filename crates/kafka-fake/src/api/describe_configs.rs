@@ -24,7 +24,7 @@ const OWN_TOPIC: i8 = 1;
 const STATIC_BROKER: i8 = 4;
 const DEFAULT: i8 = 5;
 
-pub(super) fn answer(call: &Call, request: DescribeConfigsRequest) -> DescribeConfigsResponse {
+pub(super) fn answer(call: &Call, request: &DescribeConfigsRequest) -> DescribeConfigsResponse {
     let state = call.shared.state();
     let results = request.resources.iter().map(|resource| {
         let answer = DescribeConfigsResult::default()

@@ -15,7 +15,7 @@ use crate::state::State;
 /// The state of a group that is not there.
 const DEAD: &str = "Dead";
 
-pub(super) fn answer(call: &Call, request: DescribeGroupsRequest) -> DescribeGroupsResponse {
+pub(super) fn answer(call: &Call, request: &DescribeGroupsRequest) -> DescribeGroupsResponse {
     let groups = call.shared.coordinate(|state, _| {
         let described = request
             .groups

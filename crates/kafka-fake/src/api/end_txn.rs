@@ -17,7 +17,7 @@ const FENCED_SINCE: i16 = 2;
 /// The first version whose answer names the producer.
 const BUMPS_EPOCH_SINCE: i16 = 5;
 
-pub(super) fn answer(call: &Call, request: EndTxnRequest) -> EndTxnResponse {
+pub(super) fn answer(call: &Call, request: &EndTxnRequest) -> EndTxnResponse {
     let end = EndRequest {
         transactional_id: request.transactional_id.to_string(),
         producer: ProducerIdentity {
@@ -40,7 +40,7 @@ pub(super) fn answer(call: &Call, request: EndTxnRequest) -> EndTxnResponse {
             .with_producer_id(ProducerId(producer.id))
             .with_producer_epoch(producer.epoch),
         Ok(_) => EndTxnResponse::default(),
-        Err(code) => refuse(&request, call.fenced(code, FENCED_SINCE)),
+        Err(code) => refuse(request, call.fenced(code, FENCED_SINCE)),
     }
 }
 

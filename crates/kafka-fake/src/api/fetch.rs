@@ -53,7 +53,7 @@ struct Limits {
     is_committed: bool,
 }
 
-pub(super) async fn answer(call: &Call, request: FetchRequest) -> FetchResponse {
+pub(super) async fn answer(call: &Call, request: &FetchRequest) -> FetchResponse {
     let session_error = |code: ErrorCode| FetchResponse::default().with_error_code(code.0);
     if let Some(code) = call.imposed
         && SESSION_ERRORS.contains(&code)
@@ -66,7 +66,7 @@ pub(super) async fn answer(call: &Call, request: FetchRequest) -> FetchResponse 
         bytes_min: usize::try_from(request.min_bytes).unwrap_or(0),
         is_committed: request.isolation_level == READ_COMMITTED,
     };
-    let (opened, wanted) = match open(call, &request) {
+    let (opened, wanted) = match open(call, request) {
         Ok(opened) => opened,
         Err(code) => return session_error(code),
     };

@@ -13,12 +13,12 @@ use crate::state::State;
 /// Keys of groups (0) and of transactions (1); share groups (2) are not known here.
 const KEY_TYPES: std::ops::RangeInclusive<i8> = 0..=1;
 
-pub(super) fn answer(call: &Call, request: FindCoordinatorRequest) -> FindCoordinatorResponse {
+pub(super) fn answer(call: &Call, request: &FindCoordinatorRequest) -> FindCoordinatorResponse {
     let state = call.shared.state();
     let keys = if call.version >= 4 {
-        request.coordinator_keys
+        request.coordinator_keys.clone()
     } else {
-        vec![request.key]
+        vec![request.key.clone()]
     };
     let found: Vec<Coordinator> = keys
         .into_iter()

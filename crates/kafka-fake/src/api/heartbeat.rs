@@ -6,7 +6,7 @@ use kafka_wire::ErrorCode;
 use crate::call::Call;
 use crate::group;
 
-pub(super) fn answer(call: &Call, request: HeartbeatRequest) -> HeartbeatResponse {
+pub(super) fn answer(call: &Call, request: &HeartbeatRequest) -> HeartbeatResponse {
     let outcome = call.shared.coordinate(|state, now| {
         state.check_coordinator(call.broker, &request.group_id)?;
         let heartbeat = group::HeartbeatRequest {
@@ -17,7 +17,7 @@ pub(super) fn answer(call: &Call, request: HeartbeatRequest) -> HeartbeatRespons
         };
         state.coordinators.groups.heartbeat(now, &heartbeat)
     });
-    refuse(&request, outcome.err().unwrap_or_default())
+    refuse(request, outcome.err().unwrap_or_default())
 }
 
 pub(super) fn refuse(_: &HeartbeatRequest, code: ErrorCode) -> HeartbeatResponse {

@@ -19,7 +19,7 @@ const SUBTRACT: i8 = 3;
 
 pub(super) fn answer(
     call: &Call,
-    request: IncrementalAlterConfigsRequest,
+    request: &IncrementalAlterConfigsRequest,
 ) -> IncrementalAlterConfigsResponse {
     call.shared.change(|state| {
         let results = request.resources.iter().map(|resource| {

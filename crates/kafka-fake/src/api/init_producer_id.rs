@@ -14,7 +14,7 @@ use crate::transaction;
 /// The first version that knows `PRODUCER_FENCED`.
 const FENCED_SINCE: i16 = 4;
 
-pub(super) fn answer(call: &Call, request: InitProducerIdRequest) -> InitProducerIdResponse {
+pub(super) fn answer(call: &Call, request: &InitProducerIdRequest) -> InitProducerIdResponse {
     let init = transaction::InitProducerIdRequest {
         transactional_id: request.transactional_id.as_ref().map(|id| id.to_string()),
         transaction_timeout_ms: request.transaction_timeout_ms,
@@ -37,7 +37,7 @@ pub(super) fn answer(call: &Call, request: InitProducerIdRequest) -> InitProduce
         Ok(producer) => InitProducerIdResponse::default()
             .with_producer_id(ProducerId(producer.id))
             .with_producer_epoch(producer.epoch),
-        Err(code) => refuse(&request, call.fenced(code, FENCED_SINCE)),
+        Err(code) => refuse(request, call.fenced(code, FENCED_SINCE)),
     }
 }
 

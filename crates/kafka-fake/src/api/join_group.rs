@@ -16,10 +16,10 @@ use kafka_wire::ErrorCode;
 use crate::call::Call;
 use crate::group::{Answer, GroupProtocol, JoinAnswer, JoinRequest};
 
-pub(super) async fn answer(call: &Call, request: JoinGroupRequest) -> JoinGroupResponse {
+pub(super) async fn answer(call: &Call, request: &JoinGroupRequest) -> JoinGroupResponse {
     let waiting = call.shared.coordinate(|state, now| {
         state.check_coordinator(call.broker, &request.group_id)?;
-        Ok(state.coordinators.join(now, join_request(call, &request)))
+        Ok(state.coordinators.join(now, join_request(call, request)))
     });
     let answered = match waiting {
         Ok(answer) => answer
@@ -30,7 +30,7 @@ pub(super) async fn answer(call: &Call, request: JoinGroupRequest) -> JoinGroupR
     match answered {
         Ok(Answer::Join(answer)) => response(call.version, answer),
         Ok(Answer::Sync(_)) => unreachable!("invariant: a join is answered as one"),
-        Err(code) => refuse(&request, code),
+        Err(code) => refuse(request, code),
     }
 }
 

@@ -12,7 +12,7 @@ use crate::group::LeavingMember;
 /// The first version whose request and answer have a list of members.
 const BATCHED_SINCE: i16 = 3;
 
-pub(super) fn answer(call: &Call, request: LeaveGroupRequest) -> LeaveGroupResponse {
+pub(super) fn answer(call: &Call, request: &LeaveGroupRequest) -> LeaveGroupResponse {
     let members = if call.version >= BATCHED_SINCE {
         let leaving = request.members.iter().map(|member| LeavingMember {
             member_id: member.member_id.to_string(),
@@ -30,10 +30,10 @@ pub(super) fn answer(call: &Call, request: LeaveGroupRequest) -> LeaveGroupRespo
         state.coordinators.groups.leave(now, &request.group_id, members)
     });
     match outcome {
-        Err(code) => refuse(&request, code),
+        Err(code) => refuse(request, code),
         Ok(left) if call.version < BATCHED_SINCE => {
             let code = left.first().map_or(ErrorCode::NONE, |left| left.error);
-            refuse(&request, code)
+            refuse(request, code)
         }
         Ok(left) => {
             let members = left.into_iter().map(|left| {

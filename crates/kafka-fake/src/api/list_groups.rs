@@ -12,7 +12,7 @@ use crate::call::Call;
 /// What a type filter calls the groups of this coordinator.
 const GROUP_TYPE: &str = "classic";
 
-pub(super) fn answer(call: &Call, request: ListGroupsRequest) -> ListGroupsResponse {
+pub(super) fn answer(call: &Call, request: &ListGroupsRequest) -> ListGroupsResponse {
     let is_asked = |filter: &[StrBytes], value: &str| {
         filter.is_empty() || filter.iter().any(|asked| asked.eq_ignore_ascii_case(value))
     };

@@ -25,10 +25,10 @@ const READ_COMMITTED: i8 = 1;
 /// Time, offset and epoch of an answer; -1 for what is not known.
 type Found = (i64, i64, Option<i32>);
 
-pub(super) fn answer(call: &Call, request: ListOffsetsRequest) -> ListOffsetsResponse {
+pub(super) fn answer(call: &Call, request: &ListOffsetsRequest) -> ListOffsetsResponse {
     let state = call.shared.state();
     let is_committed = request.isolation_level == READ_COMMITTED;
-    map_partitions(&request, |topic, asked| {
+    map_partitions(request, |topic, asked| {
         let answer = ListOffsetsPartitionResponse::default().with_partition_index(asked.partition_index);
         match found(&state, call, topic, asked, is_committed) {
             Ok((timestamp, offset, epoch)) => {

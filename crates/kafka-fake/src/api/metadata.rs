@@ -16,10 +16,10 @@ use crate::call::Call;
 use crate::state::{State, TopicPlan, is_topic_name};
 use crate::topic::{Partition, Topic};
 
-pub(super) fn answer(call: &Call, request: MetadataRequest) -> MetadataResponse {
+pub(super) fn answer(call: &Call, request: &MetadataRequest) -> MetadataResponse {
     let may_create = request.allow_auto_topic_creation || call.version < 4;
     call.shared.change(|state| {
-        let topics = match request.topics {
+        let topics = match &request.topics {
             Some(topics) if !(topics.is_empty() && call.version == 0) => topics
                 .iter()
                 .map(|topic| asked(state, topic, may_create))

@@ -19,22 +19,22 @@ use crate::call::Call;
 use crate::group::{CommitRequest, CommittedOffset};
 use crate::state::State;
 
-pub(super) fn answer(call: &Call, request: OffsetCommitRequest) -> OffsetCommitResponse {
+pub(super) fn answer(call: &Call, request: &OffsetCommitRequest) -> OffsetCommitResponse {
     let outcome = call.shared.coordinate(|state, now| {
         state.check_coordinator(call.broker, &request.group_id)?;
-        let commit = commit_request(state, &request);
+        let commit = commit_request(state, request);
         state.coordinators.groups.commit_offsets(now, commit)
     });
     match outcome {
         Ok(stored) => {
             let stored: BTreeMap<TopicPartition, ErrorCode> = stored.into_iter().collect();
             let unknown = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
-            respond(&request, |tp| stored.get(tp).copied().unwrap_or(unknown))
+            respond(request, |tp| stored.get(tp).copied().unwrap_or(unknown))
         }
         Err(ErrorCode::GROUP_ID_NOT_FOUND) if call.version < 9 => {
-            refuse(&request, ErrorCode::ILLEGAL_GENERATION)
+            refuse(request, ErrorCode::ILLEGAL_GENERATION)
         }
-        Err(code) => refuse(&request, code),
+        Err(code) => refuse(request, code),
     }
 }
 

@@ -24,7 +24,7 @@ const GROUPS_SINCE: i16 = 8;
 /// Name and partitions of a topic that is asked for.
 type AskedTopic<'a> = (&'a str, &'a [i32]);
 
-pub(super) fn answer(call: &Call, request: OffsetFetchRequest) -> OffsetFetchResponse {
+pub(super) fn answer(call: &Call, request: &OffsetFetchRequest) -> OffsetFetchResponse {
     if call.version >= GROUPS_SINCE {
         let groups = request.groups.iter().map(|group| {
             let asked = group.topics.as_ref().map(|topics| {
@@ -45,10 +45,10 @@ pub(super) fn answer(call: &Call, request: OffsetFetchRequest) -> OffsetFetchRes
         });
         return OffsetFetchResponse::default().with_groups(groups.collect());
     }
-    let asked = asked_before_8(&request);
+    let asked = asked_before_8(request);
     match fetch(call, &request.group_id, asked.as_deref(), request.require_stable) {
         Ok(fetched) => respond_before_8(&fetched),
-        Err(code) => refuse(&request, code),
+        Err(code) => refuse(request, code),
     }
 }
 

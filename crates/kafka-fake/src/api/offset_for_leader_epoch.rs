@@ -13,9 +13,9 @@ use crate::call::Call;
 use crate::log::EpochEnd;
 use crate::state::State;
 
-pub(super) fn answer(call: &Call, request: OffsetForLeaderEpochRequest) -> OffsetForLeaderEpochResponse {
+pub(super) fn answer(call: &Call, request: &OffsetForLeaderEpochRequest) -> OffsetForLeaderEpochResponse {
     let state = call.shared.state();
-    map_partitions(&request, |topic, asked| {
+    map_partitions(request, |topic, asked| {
         let answer = EpochEndOffset::default().with_partition(asked.partition);
         match end_of(&state, call, topic, asked) {
             Ok(Some(end)) => answer

@@ -4,6 +4,10 @@
 //! (KIP-467); v10 the new leader and where it listens (KIP-951); v13 topic ids (KIP-516).
 //! `acks=0` gets no answer; an error closes the connection instead, as nothing else can tell it.
 
+mod transaction;
+
+use std::time::Instant as StandardInstant;
+
 use bytes::Bytes;
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use kafka_protocol::messages::produce_response::{
@@ -11,7 +15,7 @@ use kafka_protocol::messages::produce_response::{
 };
 use kafka_protocol::messages::{ProduceRequest, ProduceResponse};
 use kafka_record::{Batch, Batches, Codec, RecordBatch};
-use kafka_wire::{ErrorCode, TopicId};
+use kafka_wire::{ErrorCode, TopicId, TopicPartition};
 use tokio::time::Instant;
 
 use super::{Unserved, broker_id, text};
@@ -34,30 +38,31 @@ struct Outcome {
 
 pub(super) async fn answer(
     call: &Call,
-    request: ProduceRequest,
+    request: &ProduceRequest,
 ) -> Result<Option<ProduceResponse>, Unserved> {
     let deadline = Instant::now() + from_ms(request.timeout_ms);
     if !matches!(request.acks, ACKS_NONE | ACKS_LEADER | ACKS_ALL) {
-        return Ok(Some(refuse(&request, ErrorCode::INVALID_REQUIRED_ACKS)));
+        return Ok(Some(refuse(request, ErrorCode::INVALID_REQUIRED_ACKS)));
     }
-    let mut outcomes = call.shared.change(|state| {
-        let mut outcomes = Vec::new();
-        for topic in &request.topic_data {
-            for data in &topic.partition_data {
-                outcomes.push(append(state, call, request.acks, topic, data));
-            }
-        }
+    let mut outcomes = if request.transactional_id.is_some() {
+        let outcomes = call
+            .shared
+            .coordinate(|state, now| append_all(state, call, now, request));
+        call.shared.change(|_| ()); // who waits for records did not hear of it yet
         outcomes
-    });
+    } else {
+        let now = Instant::now().into_std();
+        call.shared.change(|state| append_all(state, call, now, request))
+    };
     match request.acks {
         ACKS_NONE if outcomes.iter().any(|outcome| outcome.result.is_err()) => {
             return Err(Unserved::SilentAppendFailed);
         }
         ACKS_NONE => return Ok(None),
-        ACKS_ALL => wait_for_replicas(call, &request, &mut outcomes, deadline).await,
+        ACKS_ALL => wait_for_replicas(call, request, &mut outcomes, deadline).await,
         _ => {}
     }
-    Ok(Some(respond(call, &request, outcomes)))
+    Ok(Some(respond(call, request, outcomes)))
 }
 
 pub(super) fn refuse(request: &ProduceRequest, code: ErrorCode) -> ProduceResponse {
@@ -76,12 +81,27 @@ pub(super) fn refuse(request: &ProduceRequest, code: ErrorCode) -> ProduceRespon
     ProduceResponse::default().with_responses(topics.collect())
 }
 
+fn append_all(
+    state: &mut State,
+    call: &Call,
+    now: StandardInstant,
+    request: &ProduceRequest,
+) -> Vec<Outcome> {
+    let mut outcomes = Vec::new();
+    for topic in &request.topic_data {
+        for data in &topic.partition_data {
+            outcomes.push(append(state, call, now, request, (topic, data)));
+        }
+    }
+    outcomes
+}
+
 fn append(
     state: &mut State,
     call: &Call,
-    acks: i16,
-    topic: &TopicProduceData,
-    data: &PartitionProduceData,
+    now: StandardInstant,
+    request: &ProduceRequest,
+    (topic, data): (&TopicProduceData, &PartitionProduceData),
 ) -> Outcome {
     let name = match name_of(state, call, topic) {
         Ok(name) => name,
@@ -92,8 +112,16 @@ fn append(
             };
         }
     };
-    let result = only_batch(call, state, data.records.as_ref())
-        .and_then(|batch| append_to(state, call, acks, &name, data.index, &batch));
+    let transactional_id = request.transactional_id.as_ref().map(|id| id.as_str());
+    let result = only_batch(call, state, data.records.as_ref()).and_then(|batch| {
+        check_place(state, call, request.acks, &name, data.index)
+            .and_then(|()| {
+                let tp = TopicPartition::new(name.as_str(), data.index);
+                transaction::admit(state, call, now, transactional_id, tp, &batch)
+            })
+            .map_err(|code| AppendError::new(code, code.name()))?;
+        append_to(state, call, &name, data.index, &batch)
+    });
     Outcome { topic: name, result }
 }
 
@@ -140,34 +168,40 @@ fn only_batch(call: &Call, state: &State, records: Option<&Bytes>) -> Result<Rec
     Ok(batch)
 }
 
+/// Can the partition be written here, as safely as asked?
+fn check_place(state: &State, call: &Call, acks: i16, topic: &str, partition: i32) -> Result<(), ErrorCode> {
+    let unknown = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
+    let topic = state.topics.get(topic).ok_or(unknown)?;
+    let partition = topic.partition(partition).ok_or(unknown)?;
+    partition.check_leader(call.broker, -1)?;
+    if acks == ACKS_ALL && partition.in_sync.len() < topic.settings.min_in_sync_replicas {
+        return Err(ErrorCode::NOT_ENOUGH_REPLICAS);
+    }
+    Ok(())
+}
+
 fn append_to(
     state: &mut State,
     call: &Call,
-    acks: i16,
     topic: &str,
     partition: i32,
     batch: &RecordBatch,
 ) -> Result<Appended, AppendError> {
-    let refused = |code: ErrorCode| AppendError::new(code, code.name());
-    let now_ms = call.shared.clock.wall_ms();
     let State {
         topics,
         codecs,
         release,
         ..
     } = state;
-    let unknown = || refused(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+    let unknown = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
+    let unknown = || AppendError::new(unknown, unknown.name());
     let topic = topics.get_mut(topic).ok_or_else(unknown)?;
     let rules = Rules {
         settings: &topic.settings.clone(),
         release: *release,
-        now_ms,
+        now_ms: call.shared.clock.wall_ms(),
     };
     let partition = topic.partition_mut(partition).ok_or_else(unknown)?;
-    partition.check_leader(call.broker, -1).map_err(refused)?;
-    if acks == ACKS_ALL && partition.in_sync.len() < rules.settings.min_in_sync_replicas {
-        return Err(refused(ErrorCode::NOT_ENOUGH_REPLICAS));
-    }
     partition
         .log
         .append(batch, partition.leader_epoch, &rules, codecs)

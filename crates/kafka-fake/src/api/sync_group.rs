@@ -12,10 +12,10 @@ use kafka_wire::ErrorCode;
 use crate::call::Call;
 use crate::group::{Answer, SyncRequest};
 
-pub(super) async fn answer(call: &Call, request: SyncGroupRequest) -> SyncGroupResponse {
+pub(super) async fn answer(call: &Call, request: &SyncGroupRequest) -> SyncGroupResponse {
     let waiting = call.shared.coordinate(|state, now| {
         state.check_coordinator(call.broker, &request.group_id)?;
-        Ok(state.coordinators.sync(now, sync_request(&request)))
+        Ok(state.coordinators.sync(now, sync_request(request)))
     });
     let answered = match waiting {
         Ok(answer) => answer
@@ -30,7 +30,7 @@ pub(super) async fn answer(call: &Call, request: SyncGroupRequest) -> SyncGroupR
             .with_protocol_name(answer.protocol_name.map(StrBytes::from_string))
             .with_assignment(answer.assignment),
         Ok(Answer::Join(_)) => unreachable!("invariant: a sync is answered as one"),
-        Err(code) => refuse(&request, code),
+        Err(code) => refuse(request, code),
     }
 }
 

@@ -25,10 +25,10 @@ const ADDS_GROUP_SINCE: i16 = 5;
 /// The first release of those imitated whose brokers ask whether the group is part of the transaction (KIP-890, part 1).
 const VERIFIES_SINCE: KafkaRelease = KafkaRelease::V3_9;
 
-pub(super) fn answer(call: &Call, request: TxnOffsetCommitRequest) -> TxnOffsetCommitResponse {
+pub(super) fn answer(call: &Call, request: &TxnOffsetCommitRequest) -> TxnOffsetCommitResponse {
     let outcome = call.shared.coordinate(|state, now| {
         state.check_coordinator(call.broker, &request.group_id)?;
-        let commit = commit_request(state, &request);
+        let commit = commit_request(state, request);
         let transactions = &mut state.coordinators.transactions;
         let (id, group_id) = (request.transactional_id.as_str(), request.group_id.as_str());
         let is_part = if call.version >= ADDS_GROUP_SINCE {
@@ -45,9 +45,9 @@ pub(super) fn answer(call: &Call, request: TxnOffsetCommitRequest) -> TxnOffsetC
         Ok(held) => {
             let held: BTreeMap<TopicPartition, ErrorCode> = held.into_iter().collect();
             let unknown = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
-            respond(&request, |tp| held.get(tp).copied().unwrap_or(unknown))
+            respond(request, |tp| held.get(tp).copied().unwrap_or(unknown))
         }
-        Err(code) => refuse(&request, code),
+        Err(code) => refuse(request, code),
     }
 }
 

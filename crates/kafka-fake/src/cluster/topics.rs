@@ -75,7 +75,10 @@ impl FakeCluster {
     /// # Errors
     /// There is no such topic.
     pub fn delete_topic(&self, topic: &str) -> Result<(), FakeError> {
-        let deleted = self.shared.change(|state| state.topics.remove(topic));
+        let deleted = self.shared.change(|state| {
+            state.coordinators.groups.forget_topic(topic);
+            state.topics.remove(topic)
+        });
         deleted.map(|_topic| ()).ok_or_else(|| unknown(topic))
     }
 

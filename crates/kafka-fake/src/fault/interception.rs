@@ -46,7 +46,7 @@ pub enum Action {
     /// It is carried out and never answered; the connection stays open and silent.
     Swallow,
     /// It is carried out; the bytes of the answer (header and body, without the length) are changed.
-    AlterAnswer(Arc<dyn Fn(&mut Vec<u8>) + Send + Sync>),
+    AlterAnswer(Arc<Alter>),
     /// It is carried out; the answer tells the client to be silent, and the broker does not listen meanwhile.
     Throttle(Duration),
     /// It waits until the gate opens, and is then carried out.
@@ -76,6 +76,9 @@ struct Interceptor {
     decide: Arc<Decide>,
     acted: watch::Sender<u64>,
 }
+
+/// Changes the bytes of an answer.
+pub type Alter = dyn Fn(&mut Vec<u8>) + Send + Sync;
 
 type Decide = dyn Fn(&InterceptedRequest<'_>) -> Action + Send + Sync;
 
@@ -156,12 +159,10 @@ impl Interceptors {
             .map(|interceptor| (Arc::clone(&interceptor.decide), interceptor.acted.clone()))
             .collect();
         for (decide, acted) in interceptors {
-            match decide(request) {
-                Action::Pass => {}
-                action => {
-                    acted.send_modify(|acted| *acted += 1);
-                    return action;
-                }
+            let action = decide(request);
+            if !matches!(action, Action::Pass) {
+                acted.send_modify(|acted| *acted += 1);
+                return action;
             }
         }
         Action::Pass

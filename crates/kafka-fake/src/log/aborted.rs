@@ -32,11 +32,6 @@ impl AbortedTransactions {
         found
     }
 
-    /// The log now ends at `end`.
-    pub(crate) fn truncate_to(&mut self, end: i64) {
-        self.0.retain(|aborted| aborted.last_offset < end);
-    }
-
     /// The log now begins at `start`.
     pub(crate) fn advance_start(&mut self, start: i64) {
         self.0.retain(|aborted| aborted.last_offset >= start);

@@ -1,4 +1,4 @@
-//! What takes records out of a log by their place: DeleteRecords, retention, and an unclean election's truncation.
+//! What takes records out of a log by their place: `DeleteRecords`, retention, and an unclean election's truncation.
 
 use kafka_record::Batch;
 use kafka_wire::ErrorCode;

@@ -90,10 +90,15 @@ pub(crate) fn marker_record(is_commit: bool, coordinator_epoch: i32) -> Bytes {
 fn write_varint(value: i64, out: &mut Vec<u8>) {
     let mut rest = ((value << 1) ^ (value >> 63)).cast_unsigned();
     while rest >= 0x80 {
-        out.push((rest & 0x7F) as u8 | 0x80);
+        out.push(low_bits(rest) | 0x80);
         rest >>= 7;
     }
-    out.push(rest as u8);
+    out.push(low_bits(rest));
+}
+
+/// The lowest seven bits.
+fn low_bits(value: u64) -> u8 {
+    value.to_le_bytes()[0] & 0x7F
 }
 
 fn seal(bytes: &mut BytesMut) {
