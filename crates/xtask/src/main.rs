@@ -8,6 +8,7 @@
     reason = "a command line tool talks to its terminal"
 )]
 
+mod fuzz;
 mod layers;
 mod metadata;
 mod requirements;
@@ -52,6 +53,14 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Fuzz one target of tests/fuzz, led by coverage; without a finding it ends when the time is over
+    Fuzz {
+        /// A folder of tests/fuzz/corpus
+        target: String,
+        /// How long
+        #[arg(long, default_value_t = 60)]
+        seconds: u32,
+    },
     /// Real Kafka clusters for trials by hand: `cargo xtask kafka up [options]`
     Kafka {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
@@ -68,6 +77,7 @@ fn main() -> ExitCode {
         Command::Docs => test_command::docs(&root),
         Command::Show => test_command::show(&root),
         Command::Bench { arguments } => test_command::bench(&root, &arguments),
+        Command::Fuzz { target, seconds } => fuzz::run(&root, &target, seconds),
         Command::Kafka { arguments } => test_command::kafka(&root, &arguments),
     };
     match outcome {

@@ -1,6 +1,6 @@
 //! What `cargo metadata` knows about the workspace, cut down to what the rules and the test command need.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, ensure};
@@ -42,6 +42,22 @@ pub(crate) struct Target {
 
 /// Asks cargo for the members of the workspace; `--locked` makes a stale `Cargo.lock` an error.
 pub(crate) fn read(root: &Path) -> anyhow::Result<Vec<Package>> {
+    let metadata = ask(root)?;
+    let packages = metadata["packages"]
+        .as_array()
+        .context("cargo metadata lists no packages")?;
+    packages
+        .iter()
+        .map(|package| parse_package(package, root))
+        .collect()
+}
+
+/// Where cargo builds.
+pub(crate) fn target_directory(root: &Path) -> anyhow::Result<PathBuf> {
+    text(&ask(root)?, "target_directory").map(PathBuf::from)
+}
+
+fn ask(root: &Path) -> anyhow::Result<Value> {
     let output = Command::new("cargo")
         .args(["metadata", "--format-version", "1", "--no-deps", "--locked"])
         .current_dir(root)
@@ -52,14 +68,7 @@ pub(crate) fn read(root: &Path) -> anyhow::Result<Vec<Package>> {
         "cargo metadata failed: {}",
         String::from_utf8_lossy(&output.stderr).trim()
     );
-    let metadata: Value = serde_json::from_slice(&output.stdout).context("cargo metadata is not JSON")?;
-    let packages = metadata["packages"]
-        .as_array()
-        .context("cargo metadata lists no packages")?;
-    packages
-        .iter()
-        .map(|package| parse_package(package, root))
-        .collect()
+    serde_json::from_slice(&output.stdout).context("cargo metadata is not JSON")
 }
 
 fn parse_package(package: &Value, root: &Path) -> anyhow::Result<Package> {

@@ -12,7 +12,7 @@ use mirror_config::{ConfigErrors, Environment};
 use crate::properties::natural_lines;
 
 static FLAGS: LazyLock<Flags> = LazyLock::new(|| {
-    let line = ["--consumer.config=c", "--producer.config=p", "--include=.*"].map(str::to_owned);
+    let line = ["--consumer.config=c", "--producer.config=p", "--include=t"].map(str::to_owned);
     let Ok(Command::Mirror(flags)) = parse(&line) else {
         unreachable!("invariant: the command line is the shortest there is")
     };
