@@ -33,6 +33,8 @@ mod leave;
 mod member;
 mod member_id;
 mod offsets;
+#[cfg(test)]
+mod random_walk;
 mod rebalance;
 mod settings;
 mod subscription;
