@@ -46,6 +46,7 @@ pub struct Mirror {
     addressees: Vec<Addressee>,
     control: (mpsc::Sender<ControlOrder>, mpsc::Receiver<ControlOrder>),
     view: StatusView,
+    reports_progress: bool,
 }
 
 // === impl Mirror ===
@@ -110,7 +111,17 @@ impl Mirror {
             addressees,
             control: mpsc::channel(COMMANDS),
             view,
+            reports_progress: true,
         })
+    }
+
+    /// Leaves it to the caller to say how it goes: no line of progress on a terminal, none in the log.
+    #[must_use]
+    pub fn without_progress_report(self) -> Self {
+        Self {
+            reports_progress: false,
+            ..self
+        }
     }
 
     /// A look at the process, from any thread, at any time.
@@ -142,11 +153,13 @@ impl Mirror {
             addressees,
             control,
             view,
+            reports_progress,
         } = self;
         let tasks = Tasks::new();
         let stop = watch::Sender::new(false);
         let shareds = flows.iter().map(|flow| Arc::clone(&flow.shared)).collect();
-        let _report = tasks.start("progress report", progress_report::run(shareds));
+        let _report =
+            reports_progress.then(|| tasks.start("progress report", progress_report::run(shareds)));
         let _control = tasks.start("control", control::serve(control.1, addressees, view));
         let patience = flows
             .iter()
