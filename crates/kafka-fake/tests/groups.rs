@@ -239,6 +239,15 @@ async fn a_position_of_a_partition_that_does_not_exist_is_refused_alone() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_positions_of_a_deleted_topic_are_gone() {
+    let world = World::start(1, KafkaRelease::V4_1).await;
+    let group = world.group().await;
+    group.commit(&at(7), None).await.expect("nobody owns it");
+    world.fake.delete_topic("orders").expect("it exists");
+    assert_eq!(group.committed().await.expect("answered"), BTreeMap::new());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_group_goes_on_when_its_coordinators_broker_dies() {
     let world = World::start(3, KafkaRelease::V4_1).await;
     let mut membership = world.join("a", 1).await;
