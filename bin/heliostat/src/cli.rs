@@ -11,6 +11,7 @@ use clap_complete::Shell;
 use mirror_config::mirror_maker::{FLAGS, LogFormat};
 
 use crate::admin::Place;
+use crate::demo::{self, Demo};
 use crate::preflight::{self, Question};
 use crate::resume::Resume;
 use crate::skip::Skip;
@@ -36,6 +37,8 @@ pub(crate) enum Invocation {
     Resume(Resume),
     /// Leave out a refused record.
     Skip(Skip),
+    /// Show a mirror at work, with clusters of its own.
+    Demo(Demo),
     /// Print a shell's completion script.
     Completions(Shell),
 }
@@ -69,6 +72,7 @@ pub(crate) fn read(arguments: Vec<OsString>) -> Result<Invocation, clap::Error> 
         "halts" => Some(Invocation::Halts(Place::of(matches))),
         "resume" => resume::of(matches).map(Invocation::Resume),
         "skip" => skip::of(matches).map(Invocation::Skip),
+        "demo" => Some(Invocation::Demo(demo::of(matches))),
         _ => matches.get_one("shell").copied().map(Invocation::Completions),
     });
     asked.ok_or_else(|| command.error(ErrorKind::MissingSubcommand, "a command is missing"))
@@ -114,6 +118,7 @@ fn command() -> Command {
         .subcommand(halts::command())
         .subcommand(resume::command())
         .subcommand(skip::command())
+        .subcommand(demo::command())
         .subcommand(completions_command())
 }
 

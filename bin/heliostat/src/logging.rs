@@ -35,13 +35,18 @@ impl Write for LineAboveProgress {
     }
 }
 
-/// Starts writing log lines; to be called once.
+/// Starts writing log lines from INFO on; to be called once.
 pub(crate) fn start(format: LogFormat) {
+    start_from(format, LevelFilter::INFO);
+}
+
+/// As [`start`], from another level on where `RUST_LOG` names none.
+pub(crate) fn start_from(format: LogFormat, level: LevelFilter) {
     let written = environment::log_filter();
-    let filter = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into());
+    let filter = EnvFilter::builder().with_default_directive(level.into());
     let (filter, problem) = match filter.parse(written.as_deref().unwrap_or_default()) {
         Ok(filter) => (filter, None),
-        Err(problem) => (EnvFilter::new("info"), Some(problem)),
+        Err(problem) => (EnvFilter::new(level.to_string()), Some(problem)),
     };
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)

@@ -5,6 +5,7 @@
 mod admin;
 mod check;
 mod cli;
+mod demo;
 mod environment;
 mod halts;
 mod logging;
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
         Ok(Invocation::Halts(place)) => halts::run(&place),
         Ok(Invocation::Resume(asked)) => resume::run(&asked),
         Ok(Invocation::Skip(asked)) => skip::run(&asked),
+        Ok(Invocation::Demo(asked)) => demo::run(&asked),
         Ok(Invocation::Completions(shell)) => cli::completions(shell),
         Err(answer) => report::command_line(&answer),
     }

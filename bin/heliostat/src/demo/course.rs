@@ -1,0 +1,206 @@
+//! The course of a demonstration: clusters, mirror, load, faults, catching up, comparison.
+//!
+//! ```text
+//!   load runs ──records written──▶ compared, all goes on ──ctrl-c──▶ catch up ──▶ mirror drained ──▶ compared: the result
+//!       └────────ctrl-c, or records written with --exit──────────────────▲
+//! ```
+//! While it catches up and is compared, the source takes no records, from nobody: what stands on it is what the target
+//! must have.
+
+use std::future::pending;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use kafka_fake::FakeError;
+use tokio::sync::oneshot;
+use tokio::task::spawn_blocking;
+use tokio::time::{Instant, timeout};
+
+use super::chaos::Chaos;
+use super::clusters::Clusters;
+use super::load::Load;
+use super::mirror::RunningMirror;
+use super::outcome::{Report, Times};
+use super::screen::Screen;
+use super::verdict;
+use super::watch::Watch;
+use super::{Demo, DemoError, flow_file, words};
+
+/// How long the mirror may need for what is left when the load has ended.
+const CATCH_UP_TIMEOUT: Duration = Duration::from_mins(1);
+
+/// Everything that runs, and what is told of it.
+struct Course<'a> {
+    demo: &'a Demo,
+    screen: &'a Screen,
+    clusters: Arc<Clusters>,
+    watch: Watch,
+    chaos: Chaos,
+    times: Times,
+    started: Instant,
+}
+
+/// Runs from start to result; `asked` ends it before its time, in order. `folder` is its own.
+pub(super) async fn run(
+    demo: &Demo,
+    folder: &Path,
+    screen: &Screen,
+    mut asked: oneshot::Receiver<()>,
+) -> Result<Report, DemoError> {
+    let started = Instant::now();
+    let clusters = Clusters::start(demo.seed, demo.partitioning)
+        .await
+        .map_err(DemoError::Clusters)?;
+    let file = folder.join("heliostat.toml");
+    let text = flow_file::text(&clusters, demo.partitioning, &folder.join("state"));
+    std::fs::write(&file, &text).map_err(DemoError::Folder)?;
+    let config = flow_file::read(&file, &text).map_err(DemoError::File)?;
+    let program = std::env::current_exe().unwrap_or_else(|_unknown| "heliostat".into());
+    screen.say(&words::introduction(demo, &clusters, &program, &file));
+
+    let mut mirror = RunningMirror::start(config).await?;
+    let load = Load::connect(&clusters.source.bootstrap(), demo.load_plan())
+        .await
+        .map_err(DemoError::Load)?;
+    let mut course = Course {
+        demo,
+        screen,
+        clusters: Arc::new(clusters),
+        watch: Watch::new(mirror.view(), load.written(), started),
+        chaos: Chaos::new(demo.seed),
+        times: Times::default(),
+        started,
+    };
+    let was_asked = Box::pin(course.load(load, &mut mirror, &mut asked)).await?;
+    if was_asked {
+        screen.say("The load has ended; the mirror catches up. A second signal ends at once.");
+    } else if !demo.exits {
+        course.stay(&mut mirror, &mut asked).await?;
+    }
+    course.conclude(mirror).await
+}
+
+// === impl Course ===
+
+impl Course<'_> {
+    /// Lets the load run to its end, under faults if they are wanted. Answers whether somebody asked to end.
+    async fn load(
+        &mut self,
+        load: Load,
+        mirror: &mut RunningMirror,
+        asked: &mut oneshot::Receiver<()>,
+    ) -> Result<bool, DemoError> {
+        let mut was_asked = false;
+        let tell = |fault: super::chaos::Fault| self.screen.say(&fault.to_string());
+        let faults = async {
+            if self.demo.chaos {
+                self.chaos.run(&self.clusters, tell).await
+            } else {
+                pending().await
+            }
+        };
+        let began = Instant::now();
+        let load = load.run(async {
+            // The sender is dropped only with this whole process.
+            let _ = asked.await;
+            was_asked = true;
+        });
+        tokio::select! {
+            biased;
+            error = mirror.failed() => return Err(error),
+            ended = load => ended.map_err(DemoError::Load)?,
+            broken = faults => match broken {
+                Err(error) => return Err(DemoError::Clusters(error)),
+                Ok(never) => match never {},
+            },
+            never = self.watch.run(self.screen) => match never {},
+        }
+        self.chaos
+            .heal(&self.clusters, tell)
+            .await
+            .map_err(DemoError::Clusters)?;
+        let closed = self.clusters.close_source();
+        self.catch_up(mirror).await?;
+        self.times.mirroring = Some(began.elapsed());
+        drop(closed);
+        Ok(was_asked)
+    }
+
+    /// The load has ended, the rest stays for whoever wants to look at it or to join in.
+    async fn stay(
+        &mut self,
+        mirror: &mut RunningMirror,
+        asked: &mut oneshot::Receiver<()>,
+    ) -> Result<(), DemoError> {
+        let closed = self.clusters.close_source();
+        let problems = self.catch_up(mirror).await?;
+        let report = self.compare(problems).await?;
+        drop(closed);
+        self.screen.say(&report.text());
+        self.screen
+            .say("The clusters and the mirror go on; Ctrl-C ends them and compares again.");
+        tokio::select! {
+            biased;
+            error = mirror.failed() => Err(error),
+            // As above.
+            _ = asked => Ok(()),
+            never = self.watch.run(self.screen) => match never {},
+        }
+    }
+
+    /// The last comparison, after the mirror has ended as it ends at SIGTERM.
+    async fn conclude(mut self, mut mirror: RunningMirror) -> Result<Report, DemoError> {
+        let _closed = self.clusters.close_source();
+        let problems = self.catch_up(&mut mirror).await?;
+        mirror.drain().await?;
+        self.compare(problems).await
+    }
+
+    /// Waits until the mirror has arrived at the ends of a source that stands still. Answers what is wrong if it does not.
+    async fn catch_up(&self, mirror: &mut RunningMirror) -> Result<Vec<String>, DemoError> {
+        let arrived = async {
+            loop {
+                let ends = self.clusters.source_ends()?;
+                self.watch.until_caught_up(&ends).await;
+                // A request that was carried out just before the source was closed.
+                if self.clusters.source_ends()? == ends {
+                    return Ok::<_, FakeError>(());
+                }
+            }
+        };
+        tokio::select! {
+            biased;
+            error = mirror.failed() => Err(error),
+            arrived = timeout(CATCH_UP_TIMEOUT, arrived) => match arrived {
+                Ok(arrived) => arrived.map(|()| Vec::new()).map_err(DemoError::Clusters),
+                Err(_elapsed) => {
+                    let mut problems = vec![format!(
+                        "the mirror did not catch up within {} s",
+                        CATCH_UP_TIMEOUT.as_secs()
+                    )];
+                    problems.extend(self.watch.seen().halts);
+                    Ok(problems)
+                }
+            },
+            never = self.watch.run(self.screen) => match never {},
+        }
+    }
+
+    async fn compare(&mut self, problems: Vec<String>) -> Result<Report, DemoError> {
+        self.screen.progress("comparing both clusters, record by record");
+        let began = Instant::now();
+        let (clusters, partitioning) = (Arc::clone(&self.clusters), self.demo.partitioning);
+        let verdict = spawn_blocking(move || verdict::check(&clusters, partitioning))
+            .await
+            .map_err(|_panicked| DemoError::CheckPanicked)?
+            .map_err(DemoError::Check)?;
+        self.times.check = Some(began.elapsed());
+        self.times.total = Some(self.started.elapsed());
+        self.times.to_first_record = self.watch.first_record();
+        let mut report = Report::new(&verdict, self.watch.written(), problems, partitioning);
+        report.faults = self.chaos.counts();
+        report.seconds = self.times;
+        Ok(report)
+    }
+}
