@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use kafka_protocol::messages::create_topics_request::CreatableTopic;
 use kafka_protocol::messages::create_topics_response::{CreatableTopicConfigs, CreatableTopicResult};
 use kafka_protocol::messages::{CreateTopicsRequest, CreateTopicsResponse};
-use kafka_wire::{ErrorCode, NodeId};
+use kafka_wire::{ErrorCode, NodeId, TopicId};
 
 use super::{text, uuid};
 use crate::call::Call;
@@ -70,7 +70,10 @@ fn create(
             .with_replication_factor(i16::try_from(factor).unwrap_or(i16::MAX))
             .with_configs(Some(described(state, &plan.configs)));
     }
-    if !validate_only {
+    if validate_only {
+        // The controller draws an id before it knows that nothing is to be made.
+        answer = answer.with_topic_id(uuid(TopicId(state.random.uuid())));
+    } else {
         state.create(plan);
         if let Some(created) = state.topics.get(topic.name.as_str()) {
             answer = answer.with_topic_id(uuid(created.id));

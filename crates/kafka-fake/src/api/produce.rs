@@ -279,16 +279,21 @@ fn respond(call: &Call, request: &ProduceRequest, outcomes: Vec<Outcome>) -> Pro
 fn described(state: &State, index: i32, outcome: &Outcome) -> PartitionProduceResponse {
     let answer = PartitionProduceResponse::default().with_index(index);
     match &outcome.result {
-        Ok(appended) => {
-            let start = state
-                .partition(&outcome.topic, index)
-                .map_or(-1, |partition| partition.log.start());
-            answer
-                .with_base_offset(appended.base_offset)
-                .with_log_append_time_ms(appended.log_append_time_ms)
-                .with_log_start_offset(start)
-        }
+        Ok(appended) => answer
+            .with_base_offset(appended.base_offset)
+            .with_log_append_time_ms(appended.log_append_time_ms)
+            .with_log_start_offset(log_start(state, outcome, index)),
         Err(error) => {
+            let start = match error.code {
+                // What ReplicaManager.appendToLocalLog answers with an unknown LogAppendInfo.
+                ErrorCode::NOT_LEADER_OR_FOLLOWER
+                | ErrorCode::UNKNOWN_TOPIC_OR_PARTITION
+                | ErrorCode::MESSAGE_TOO_LARGE
+                | ErrorCode::RECORD_LIST_TOO_LARGE
+                | ErrorCode::CORRUPT_MESSAGE
+                | ErrorCode::INVALID_REQUIRED_ACKS => -1,
+                _ => log_start(state, outcome, index),
+            };
             let records = error.records.iter().map(|(index, reason)| {
                 BatchIndexAndErrorMessage::default()
                     .with_batch_index(*index)
@@ -297,10 +302,17 @@ fn described(state: &State, index: i32, outcome: &Outcome) -> PartitionProduceRe
             answer
                 .with_error_code(error.code.0)
                 .with_base_offset(-1)
+                .with_log_start_offset(start)
                 .with_error_message(Some(text(error.message.as_str())))
                 .with_record_errors(records.collect())
         }
     }
+}
+
+fn log_start(state: &State, outcome: &Outcome, index: i32) -> i64 {
+    state
+        .partition(&outcome.topic, index)
+        .map_or(-1, |partition| partition.log.start())
 }
 
 fn name_leader(

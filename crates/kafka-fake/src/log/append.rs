@@ -51,7 +51,8 @@ impl PartitionLog {
                 return Ok(Appended {
                     base_offset: earlier.base_offset,
                     next_offset: earlier.last_offset.saturating_add(1),
-                    log_append_time_ms: append_time(rules, earlier.max_timestamp),
+                    // Whatever the topic's timestamps are (UnifiedLog.append: setLogAppendTime(duplicate.timestamp)).
+                    log_append_time_ms: earlier.max_timestamp,
                 });
             }
         }
