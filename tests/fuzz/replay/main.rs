@@ -52,7 +52,7 @@ replays! {
     daemon_file: 4000
     frames: 4000
     group_protocol: 4000
-    mirror_maker: 800 // a misspelt name is compared with all names: slow without optimisation
+    mirror_maker: 300 // a misspelt name is compared with all names: slow without optimisation
     position_metadata: 4000
     position_records: 4000
     properties: 4000

@@ -13,6 +13,8 @@ use crate::error::{ConfigError, Findings, Place};
 pub(super) struct Reading<'a> {
     pub(super) file: &'a str,
     text: &'a str,
+    /// Where each line ends, so that a file in which every line is wrong is not read from its start for each of them.
+    line_ends: Vec<usize>,
     pub(super) findings: RefCell<Findings>,
     /// Every key that was asked for, so that a test can hold it against the tables.
     #[cfg(test)]
@@ -36,6 +38,7 @@ impl<'a> Reading<'a> {
         Self {
             file,
             text,
+            line_ends: text.match_indices('\n').map(|(end, _)| end).collect(),
             findings: RefCell::default(),
             #[cfg(test)]
             asked: RefCell::default(),
@@ -57,11 +60,9 @@ impl<'a> Reading<'a> {
 
     /// The line, from 1, and what is written there if it may be shown.
     pub(super) fn place(&self, at: usize, setting: Option<String>) -> Place {
-        let before = self.text.get(..at).unwrap_or(self.text);
-        let line = before.bytes().filter(|&byte| byte == b'\n').count() + 1;
         Place::Line {
             file: self.file.to_owned(),
-            line,
+            line: self.line_ends.partition_point(|end| *end < at) + 1,
             setting,
         }
     }

@@ -21,6 +21,18 @@ fn check(text: &str) {
     }
 }
 
+/// Another file than was meant. Counted from the file's start for each of them, the lines would take minutes.
+#[test]
+fn a_file_in_which_every_line_is_wrong() {
+    const LINES: usize = 50_000;
+    let Err(ConfigErrors(errors)) = resolve_text("x", &"!\n".repeat(LINES), &Environment::default()) else {
+        panic!("it is taken");
+    };
+    let lines: Vec<_> = errors.iter().filter_map(|error| error.place().line()).collect();
+    assert!(lines.is_sorted());
+    assert_eq!((lines.first(), lines.last()), (Some(&1), Some(&LINES)));
+}
+
 /// Values of every kind, for keys that want another.
 const VALUES: [&str; 14] = [
     "",
