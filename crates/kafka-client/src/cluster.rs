@@ -66,6 +66,10 @@ impl Cluster {
         &self.settings.alias
     }
 
+    pub(crate) fn jitter_seed(&self) -> u64 {
+        self.settings.connection.network.jitter_seed()
+    }
+
     /// The id the cluster gave itself (Kafka 0.10.1 and later).
     pub fn cluster_id(&self) -> Option<String> {
         self.known().cluster_id

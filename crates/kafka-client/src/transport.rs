@@ -36,11 +36,25 @@ pub trait Dial: Send + Sync {
     /// # Errors
     /// Nobody listens there, or cannot be reached.
     fn dial<'a>(&'a self, address: &'a str) -> Connecting<'a>;
+
+    /// What spreads the retries of those who connect by it. A network of one process has nobody to be told apart from, so
+    /// that a run on it repeats.
+    fn jitter_seed(&self) -> u64 {
+        0
+    }
 }
 
 // === impl Network ===
 
 impl Network {
+    /// What spreads the retries of processes that met one failure: those on sockets need not come back together.
+    pub(crate) fn jitter_seed(&self) -> u64 {
+        match self {
+            Self::Tcp => u64::from(std::process::id()),
+            Self::Other(dial) => dial.jitter_seed(),
+        }
+    }
+
     /// # Errors
     /// [`ClientError::Resolve`] if the name has no address, [`ClientError::Connect`] with the reasons otherwise.
     pub(crate) async fn connect(

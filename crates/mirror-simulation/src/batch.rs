@@ -15,9 +15,12 @@ pub struct BatchShape {
     /// Producer id, epoch and first sequence; `None` for a producer that is not idempotent.
     pub producer: Option<(i64, i16, i32)>,
     pub is_transactional: bool,
+    /// As a topic of `LogAppendTime` stores it: readers see the newest of the records' times for all of them.
+    pub log_append_time: bool,
 }
 
 const MAGIC: u8 = 2;
+const LOG_APPEND_TIME: i16 = 0x08;
 const TRANSACTIONAL: i16 = 0x10;
 /// Where the part begins that the checksum covers: the attributes.
 const CHECKED_FROM: usize = 21;
@@ -32,7 +35,15 @@ impl BatchShape {
             leader_epoch: 0,
             producer: None,
             is_transactional: false,
+            log_append_time: false,
         }
+    }
+
+    fn attributes(&self) -> i16 {
+        let flag = |is_set, flag| if is_set { flag } else { 0 };
+        self.codec.id()
+            | flag(self.is_transactional, TRANSACTIONAL)
+            | flag(self.log_append_time, LOG_APPEND_TIME)
     }
 }
 
@@ -57,7 +68,6 @@ pub fn encode(base_offset: i64, last_offset: i64, records: &[(i64, &Record)], sh
         Codec::None => plain,
         codec @ (Codec::Gzip | Codec::Snappy | Codec::Lz4 | Codec::Zstd) => compressed(codec, &plain),
     };
-    let flags = if shape.is_transactional { TRANSACTIONAL } else { 0 };
     let (producer_id, producer_epoch, sequence) = shape.producer.unwrap_or((-1, -1, -1));
     let mut batch = Vec::new();
     batch.extend_from_slice(&base_offset.to_be_bytes());
@@ -65,7 +75,7 @@ pub fn encode(base_offset: i64, last_offset: i64, records: &[(i64, &Record)], sh
     batch.extend_from_slice(&shape.leader_epoch.to_be_bytes());
     batch.push(MAGIC);
     batch.extend_from_slice(&[0; 4]); // checksum, below
-    batch.extend_from_slice(&(shape.codec.id() | flags).to_be_bytes());
+    batch.extend_from_slice(&shape.attributes().to_be_bytes());
     batch.extend_from_slice(&int(last_offset - base_offset).to_be_bytes());
     batch.extend_from_slice(&base_timestamp.to_be_bytes());
     batch.extend_from_slice(&max_timestamp.unwrap_or(base_timestamp).to_be_bytes());

@@ -15,14 +15,22 @@
 #![forbid(unsafe_code)]
 
 pub mod batch;
+mod checkers;
 mod dump;
 mod instance;
+mod ledger;
+mod load;
+pub mod plan;
 pub mod random;
 mod runtime;
+pub mod seeds;
+mod simulation;
 pub mod trace;
+mod weather;
 mod world;
 
 pub use dump::Isolation;
 pub use instance::Watcher;
 pub use runtime::run;
+pub use simulation::{Failure, Report, simulate};
 pub use world::{Adjust, POSITIONS_TOPIC, WALL_CLOCK_START_MS, World, WorldSettings};

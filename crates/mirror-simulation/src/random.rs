@@ -16,11 +16,12 @@ impl Random {
     /// A stream of its own, so that one more number here changes nothing there. `name` tells streams of one seed apart.
     pub fn stream(seed: u64, name: &str) -> Self {
         let mut random = Self(seed ^ u64::from(crc32c::crc32c(name.as_bytes())).rotate_left(32));
-        random.next();
+        random.number();
         random
     }
 
-    pub fn next(&mut self) -> u64 {
+    /// Any number.
+    pub fn number(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -34,7 +35,7 @@ impl Random {
     /// An empty range.
     pub fn within(&mut self, range: Range<u64>) -> u64 {
         assert!(!range.is_empty(), "invariant: something to choose from");
-        range.start + self.next() % (range.end - range.start)
+        range.start + self.number() % (range.end - range.start)
     }
 
     /// One of `choices`.

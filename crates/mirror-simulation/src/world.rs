@@ -26,6 +26,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
+use kafka_client::Network;
 use kafka_fake::{FakeCluster, FakeClusterBuilder, MemoryNetwork};
 use kafka_record::Codec;
 use mirror_config::{Config, Environment, daemon_file};
@@ -35,7 +36,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::batch::{self, BatchShape};
 use crate::dump::{self, Isolation};
-use crate::instance::Watcher;
+use crate::instance::{Instance, InstanceNetwork, Watcher};
 use crate::trace::Trace;
 use mirrors::RunningMirror;
 
@@ -72,9 +73,9 @@ pub struct WorldSettings {
 
 /// See the module. Dropping it ends everything.
 pub struct World {
-    pub source: FakeCluster,
-    pub target: FakeCluster,
-    /// What the clusters listen on; a client of a test's own may connect to it.
+    pub source: Arc<FakeCluster>,
+    pub target: Arc<FakeCluster>,
+    /// What the clusters listen on.
     pub network: MemoryNetwork,
     settings: WorldSettings,
     state: TempDir,
@@ -135,8 +136,8 @@ impl World {
         let source = settings.source.clone().start_memory(&network).await?;
         let target = settings.target.clone().start_memory(&network).await?;
         Ok(Self {
-            source,
-            target,
+            source: Arc::new(source),
+            target: Arc::new(target),
             network,
             settings,
             state: tempfile::tempdir()?,
@@ -160,6 +161,17 @@ impl World {
     /// What the mirrors sent so far.
     pub fn trace(&self) -> &Trace {
         &self.trace
+    }
+
+    /// What a client of a test's own connects by; its requests are in no trace.
+    pub fn client_network(&self) -> Network {
+        let client = Instance::new(u32::MAX, self.network.clone(), Trace::new(), Arc::new(|_, _| ()));
+        Network::Other(Arc::new(InstanceNetwork(client)))
+    }
+
+    /// Replaces the watcher of the mirrors that start from now on: one that needs the clusters.
+    pub fn watch(&mut self, watcher: Arc<Watcher>) {
+        self.settings.watcher = watcher;
     }
 
     /// What a mirror that starts now is told.

@@ -79,8 +79,8 @@ impl Driver {
         mut ends: Ends,
     ) -> Self {
         let ids = settings.members.iter().map(|member| member.member_id.clone());
-        // Members of one process need not fail at different moments from those of another: the process id will do.
-        let seed = u64::from(std::process::id());
+        // Members of one process need not fail at different moments: what tells processes apart will do.
+        let seed = group_cluster.jitter_seed();
         let machine = JointMembers::new(now(), settings.timing(), ids.collect(), seed);
         let members = settings.members.iter().map(|member| {
             let calls = MemberCalls::new(Arc::clone(&group_cluster), Arc::clone(&member.client_id));

@@ -1,0 +1,27 @@
+//! Processes: their memory stays in its budget, nothing of theirs halts, none ends by itself.
+
+use anyhow::{Result, bail, ensure};
+use mirror_core::control::halted_partitions;
+
+use crate::world::World;
+
+pub(super) fn check(world: &mut World) -> Result<()> {
+    for number in world.mirrors() {
+        let status = world.status(number);
+        let memory = status.memory;
+        ensure!(
+            memory.in_flight_bytes <= memory.in_flight_bytes_max,
+            "mirror {number} holds {} bytes of {}",
+            memory.in_flight_bytes,
+            memory.in_flight_bytes_max
+        );
+        if let Some(halted) = halted_partitions(&status).first() {
+            bail!("mirror {number} halted without a reason: {halted:?}");
+        }
+        if world.has_ended(number) {
+            let problems: Vec<_> = status.flows.into_iter().filter_map(|flow| flow.problem).collect();
+            bail!("mirror {number} ended by itself: {problems:?}");
+        }
+    }
+    Ok(())
+}
