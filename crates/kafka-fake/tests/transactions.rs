@@ -270,6 +270,8 @@ async fn a_transaction_is_decided_by_a_marker_in_each_partition() {
 async fn offsets_of_a_transaction_are_committed_with_it() {
     let mut client = Client::start(KafkaRelease::V3_9).await;
     let producer = client.producer().await;
+    let refused = client.commit_in_transaction(4, producer, 42).await;
+    assert_eq!(refused, ErrorCode::TRANSACTION_ABORTABLE.0);
     let refused = client.commit_in_transaction(3, producer, 42).await;
     assert_eq!(refused, ErrorCode::INVALID_TXN_STATE.0, "the group is not added");
     let request = AddOffsetsToTxnRequest::default()

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | 2 | leader epochs (KIP-320) |
 //! | 3 | the member says who it is and is fenced like one (KIP-447) |
+//! | 4 | a group that is no part of the transaction is `TRANSACTION_ABORTABLE`; before, `INVALID_TXN_STATE` (KIP-890) |
 //! | 5 | the group becomes part of the transaction by this request; before, `AddOffsetsToTxn` comes first (KIP-890) |
 
 use std::collections::BTreeMap;
@@ -21,6 +22,9 @@ use crate::state::State;
 
 /// The first version that makes the group a part of the transaction.
 const ADDS_GROUP_SINCE: i16 = 5;
+
+/// The first version that knows `TRANSACTION_ABORTABLE`.
+const ABORTABLE_SINCE: i16 = 4;
 
 /// The first release of those imitated whose brokers ask whether the group is part of the transaction (KIP-890, part 1).
 const VERIFIES_SINCE: KafkaRelease = KafkaRelease::V3_9;
@@ -77,7 +81,7 @@ fn respond(
 fn refusal(version: i16, code: ErrorCode) -> ErrorCode {
     match code {
         ErrorCode::PRODUCER_FENCED => ErrorCode::INVALID_PRODUCER_EPOCH,
-        ErrorCode::TRANSACTION_ABORTABLE if version < ADDS_GROUP_SINCE => ErrorCode::INVALID_TXN_STATE,
+        ErrorCode::TRANSACTION_ABORTABLE if version < ABORTABLE_SINCE => ErrorCode::INVALID_TXN_STATE,
         other => other,
     }
 }
