@@ -6,12 +6,13 @@
 mod counting_allocator;
 mod mutation;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use counting_allocator::{CountingAllocator, peak_of};
-use fuzz::{TARGETS, Target};
+use fuzz::{TARGETS, Target, responses};
 use mutation::{Numbers, mutate};
 
 #[global_allocator]
@@ -109,6 +110,23 @@ fn run(target: &Target, input: &[u8], name: &str) {
     );
 }
 
+/// Otherwise a layout that has changed would leave entries that are refused at their first byte, and nothing behind them
+/// would be tried.
+#[test]
+fn the_corpus_of_responses_is_accepted_and_has_every_api() {
+    let entries = corpus("responses");
+    let accepted: BTreeSet<_> = entries
+        .iter()
+        .map(|entry| responses::accepted(&entry.bytes).unwrap_or_else(|| panic!("{} is refused", entry.name)))
+        .map(|(api, _)| api)
+        .collect();
+    assert_eq!(
+        responses::apis().collect::<BTreeSet<_>>(),
+        accepted,
+        "an API has no entry"
+    );
+}
+
 #[test]
 fn the_counter_sees_what_is_held_and_forgets_what_is_freed() {
     let peak = peak_of(|| {
@@ -127,6 +145,6 @@ fn a_mutation_is_the_same_in_every_run_and_another_by_another_number() {
         bytes
     };
     assert_eq!(mutated(7), mutated(7));
-    let distinct: std::collections::BTreeSet<Vec<u8>> = (0..1000).map(mutated).collect();
+    let distinct: BTreeSet<Vec<u8>> = (0..1000).map(mutated).collect();
     assert!(distinct.len() > 900, "{}", distinct.len());
 }

@@ -23,7 +23,7 @@ mod position_metadata;
 mod position_records;
 mod properties;
 mod record_batches;
-mod responses;
+pub mod responses;
 mod router;
 mod sealing;
 mod selectors;

@@ -26,7 +26,7 @@ pub(crate) fn one_input(input: &[u8]) {
 }
 
 /// Does with a fetched partition all that a mirror does.
-pub(crate) fn walk(bytes: &Bytes) {
+fn walk(bytes: &Bytes) {
     let mut codecs = CodecContexts::new();
     let mut batches = Batches::new(bytes.clone());
     let (mut walked, mut next_offset, mut failed) = (0, None, false);

@@ -1,7 +1,7 @@
 //! Target `responses`: the body of every response we decode, in every version we claim.
 //!
 //! Input: the API's key in one byte, the version in one byte, then the body. What decodes goes where the product would
-//! take it: records are walked, what members of a group wrote is read, versions are negotiated, leaders are looked up.
+//! take it: batch headers are walked, what members of a group wrote is read, versions are negotiated, leaders are looked up.
 //!
 //! A body that is accepted is accepted at no other length: every byte belongs to it, and none is missing.
 
@@ -11,6 +11,7 @@ use bytes::Bytes;
 use kafka_client_core::consumer_protocol::{Assignment, Subscription};
 use kafka_client_core::fetch_session::{FetchLimits, FetchSession, FetchTarget};
 use kafka_client_core::metadata::{MetadataCache, MetadataScope};
+use kafka_record::fetched_position;
 use kafka_wire::api::api_versions::{ApiVersionsRequest, ApiVersionsResponse};
 use kafka_wire::api::create_partitions::CreatePartitionsRequest;
 use kafka_wire::api::create_topics::CreateTopicsRequest;
@@ -32,7 +33,6 @@ use kafka_wire::api::produce::ProduceRequest;
 use kafka_wire::api::sync_group::{SyncGroupRequest, SyncGroupResponse};
 use kafka_wire::{ApiKey, DecodeError, Request, TopicPartition, VersionRange};
 
-use crate::record_batches;
 use crate::selectors::Selectors;
 
 const LIMITS: FetchLimits = FetchLimits {
@@ -89,6 +89,20 @@ pub(crate) fn one_input(input: &[u8]) {
     if let Some((_, shorter)) = body.split_last() {
         assert!(decode(shorter).is_err(), "a byte too few is accepted");
     }
+}
+
+/// The API and version of `input`, if its body is one that our decoder accepts.
+pub fn accepted(input: &[u8]) -> Option<(ApiKey, i16)> {
+    let mut selectors = Selectors::new(input);
+    let (api, version) = (i16::from(selectors.byte()), i16::from(selectors.byte()));
+    let response = RESPONSES.iter().find(|response| response.api.code() == api)?;
+    response.read(version, selectors.rest()).ok()?;
+    Some((response.api, version))
+}
+
+/// Every API whose responses are decoded.
+pub fn apis() -> impl Iterator<Item = ApiKey> {
+    RESPONSES.iter().map(|response| response.api)
 }
 
 // === impl Response ===
@@ -148,7 +162,8 @@ impl Read for FetchRequest {
         for topic in &response.topics {
             let name = topic.topic.clone().unwrap_or_else(|| "t".into());
             for partition in &topic.partitions {
-                record_batches::walk(&partition.records);
+                // As the fetcher does: headers alone. What is inside of batches is for `record_batches`.
+                drop(fetched_position(&partition.records));
                 let wanted = FetchTarget {
                     topic_id: topic.topic_id,
                     fetch_offset: 0,
