@@ -30,6 +30,9 @@ use super::{Demo, DemoError, flow_file, words};
 /// How long the mirror may need for what is left when the load has ended.
 const CATCH_UP_TIMEOUT: Duration = Duration::from_mins(1);
 
+/// What is said when somebody asks to end.
+const HEARD: &str = "The load ends, and the mirror catches up. A second signal ends at once.";
+
 /// Everything that runs, and what is told of it.
 struct Course<'a> {
     demo: &'a Demo,
@@ -39,6 +42,8 @@ struct Course<'a> {
     chaos: Chaos,
     times: Times,
     started: Instant,
+    /// When the load began.
+    began: Instant,
 }
 
 /// Runs from start to result; `asked` ends it before its time, in order. `folder` is its own.
@@ -71,11 +76,10 @@ pub(super) async fn run(
         chaos: Chaos::new(demo.seed),
         times: Times::default(),
         started,
+        began: Instant::now(),
     };
     let was_asked = Box::pin(course.load(load, &mut mirror, &mut asked)).await?;
-    if was_asked {
-        screen.say("The load has ended; the mirror catches up. A second signal ends at once.");
-    } else if !demo.exits {
+    if !was_asked && !demo.exits {
         course.stay(&mut mirror, &mut asked).await?;
     }
     course.conclude(mirror).await
@@ -100,11 +104,11 @@ impl Course<'_> {
                 pending().await
             }
         };
-        let began = Instant::now();
         let load = load.run(async {
             // The sender is dropped only with this whole process.
             let _ = asked.await;
             was_asked = true;
+            self.screen.say(HEARD);
         });
         tokio::select! {
             biased;
@@ -120,10 +124,6 @@ impl Course<'_> {
             .heal(&self.clusters, tell)
             .await
             .map_err(DemoError::Clusters)?;
-        let closed = self.clusters.close_source();
-        self.catch_up(mirror).await?;
-        self.times.mirroring = Some(began.elapsed());
-        drop(closed);
         Ok(was_asked)
     }
 
@@ -144,7 +144,10 @@ impl Course<'_> {
             biased;
             error = mirror.failed() => Err(error),
             // As above.
-            _ = asked => Ok(()),
+            _ = asked => {
+                self.screen.say(HEARD);
+                Ok(())
+            }
             never = self.watch.run(self.screen) => match never {},
         }
     }
@@ -158,33 +161,32 @@ impl Course<'_> {
     }
 
     /// Waits until the mirror has arrived at the ends of a source that stands still. Answers what is wrong if it does not.
-    async fn catch_up(&self, mirror: &mut RunningMirror) -> Result<Vec<String>, DemoError> {
-        let arrived = async {
+    async fn catch_up(&mut self, mirror: &mut RunningMirror) -> Result<Vec<String>, DemoError> {
+        let settled = async {
             loop {
                 let ends = self.clusters.source_ends()?;
-                self.watch.until_caught_up(&ends).await;
-                // A request that was carried out just before the source was closed.
-                if self.clusters.source_ends()? == ends {
+                let has_arrived = self.watch.until_settled(&ends).await;
+                // A request may have been carried out just before the source was closed.
+                if !has_arrived || self.clusters.source_ends()? == ends {
                     return Ok::<_, FakeError>(());
                 }
             }
         };
-        tokio::select! {
+        let mut problems = tokio::select! {
             biased;
-            error = mirror.failed() => Err(error),
-            arrived = timeout(CATCH_UP_TIMEOUT, arrived) => match arrived {
-                Ok(arrived) => arrived.map(|()| Vec::new()).map_err(DemoError::Clusters),
-                Err(_elapsed) => {
-                    let mut problems = vec![format!(
-                        "the mirror did not catch up within {} s",
-                        CATCH_UP_TIMEOUT.as_secs()
-                    )];
-                    problems.extend(self.watch.seen().halts);
-                    Ok(problems)
-                }
+            error = mirror.failed() => return Err(error),
+            settled = timeout(CATCH_UP_TIMEOUT, settled) => match settled {
+                Ok(settled) => settled.map(|()| Vec::new()).map_err(DemoError::Clusters)?,
+                Err(_elapsed) => vec![format!(
+                    "the mirror did not catch up within {} s",
+                    CATCH_UP_TIMEOUT.as_secs()
+                )],
             },
             never = self.watch.run(self.screen) => match never {},
-        }
+        };
+        problems.extend(self.watch.seen().halts);
+        self.times.mirroring.get_or_insert(self.began.elapsed());
+        Ok(problems)
     }
 
     async fn compare(&mut self, problems: Vec<String>) -> Result<Report, DemoError> {

@@ -35,6 +35,15 @@ pub(super) struct Seen {
     pub(super) halts: Vec<String>,
 }
 
+/// Where the mirror stands beside the source's ends; of all partitions the least counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Arrival {
+    UnderWay,
+    /// It stands still until an operator decides.
+    Halted,
+    Complete,
+}
+
 // === impl Watch ===
 
 impl Watch {
@@ -83,10 +92,14 @@ impl Watch {
         }
     }
 
-    /// Waits until the mirror stands at or behind these ends of the source's partitions.
-    pub(super) async fn until_caught_up(&self, ends: &[i64]) {
-        while !is_caught_up(&self.view.status().flows, ends) {
-            sleep(LOOK).await;
+    /// Waits until each source partition has arrived at its end, or has halted. Answers whether all have arrived.
+    pub(super) async fn until_settled(&self, ends: &[i64]) -> bool {
+        loop {
+            match arrival(&self.view.status().flows, ends) {
+                Arrival::UnderWay => sleep(LOOK).await,
+                Arrival::Halted => return false,
+                Arrival::Complete => return true,
+            }
         }
     }
 }
@@ -111,16 +124,19 @@ impl Seen {
     }
 }
 
-fn is_caught_up(flows: &[FlowStatus], ends: &[i64]) -> bool {
-    let position = |number: i32| {
+fn arrival(flows: &[FlowStatus], ends: &[i64]) -> Arrival {
+    let status = |number: i32| {
         let mut partitions = flows.iter().flat_map(|flow| &flow.partitions);
-        partitions
-            .find(|partition| partition.partition == number && partition.state != PartitionState::Halted)
-            .map(|partition| partition.acked_offset)
+        partitions.find(|partition| partition.partition == number)
     };
-    (0..)
-        .zip(ends)
-        .all(|(number, end)| *end == 0 || position(number).is_some_and(|acked| acked >= *end))
+    let of = |(number, end): (i32, &i64)| match status(number) {
+        _ if *end == 0 => Arrival::Complete,
+        Some(partition) if partition.acked_offset >= *end => Arrival::Complete,
+        Some(partition) if partition.state == PartitionState::Halted => Arrival::Halted,
+        // Nobody holds it while the group shares out anew.
+        Some(_) | None => Arrival::UnderWay,
+    };
+    (0..).zip(ends).map(of).min().unwrap_or(Arrival::Complete)
 }
 
 fn line(elapsed: Duration, written: u64, seen: &Seen, rate: u64) -> String {
@@ -149,7 +165,7 @@ mod tests {
 
     use mirror_core::status::{FlowStatus, HaltStatus, PartitionState, PartitionStatus};
 
-    use super::{Seen, is_caught_up, line};
+    use super::{Arrival, Seen, arrival, line};
 
     fn flow(acked: &[i64]) -> Vec<FlowStatus> {
         let partition = |(partition, acked_offset): (i32, &i64)| PartitionStatus {
@@ -170,14 +186,21 @@ mod tests {
 
     #[test]
     fn every_partition_has_to_arrive() {
-        assert!(is_caught_up(&flow(&[5, 9]), &[5, 8]));
-        assert!(!is_caught_up(&flow(&[5, 7]), &[5, 8]));
+        assert_eq!(arrival(&flow(&[5, 9]), &[5, 8]), Arrival::Complete);
+        assert_eq!(arrival(&flow(&[5, 7]), &[5, 8]), Arrival::UnderWay);
         // An empty partition needs nobody; one that nobody holds just now has not arrived.
-        assert!(is_caught_up(&flow(&[5]), &[5, 0]));
-        assert!(!is_caught_up(&flow(&[5]), &[5, 1]));
-        let mut halted = flow(&[5]);
-        halted[0].partitions[0].state = PartitionState::Halted;
-        assert!(!is_caught_up(&halted, &[5]));
+        assert_eq!(arrival(&flow(&[5]), &[5, 0]), Arrival::Complete);
+        assert_eq!(arrival(&flow(&[5]), &[5, 1]), Arrival::UnderWay);
+        assert_eq!(arrival(&[], &[]), Arrival::Complete);
+    }
+
+    #[test]
+    fn a_halted_partition_is_waited_for_only_as_long_as_others_are_under_way() {
+        let mut flows = flow(&[5, 9]);
+        flows[0].partitions[0].state = PartitionState::Halted;
+        assert_eq!(arrival(&flows, &[5, 9]), Arrival::Complete);
+        assert_eq!(arrival(&flows, &[6, 9]), Arrival::Halted);
+        assert_eq!(arrival(&flows, &[6, 10]), Arrival::UnderWay);
     }
 
     #[test]
