@@ -50,7 +50,7 @@ pub mod transaction;
 pub use builder::FakeClusterBuilder;
 pub use cluster::{FakeCluster, LogView, StoredRecord};
 pub use error::FakeError;
-pub use fault::{Action, Gate, InterceptedRequest, Interception};
+pub use fault::{Action, Alter, Gate, InterceptedRequest, Interception};
 pub use log::{AbortedTransaction, Tombstones, TransactionMarker};
 pub use network::MemoryNetwork;
 pub use proxy::{AcceptedConnection, Direction, Link};

@@ -90,28 +90,28 @@ mod tests {
         epochs
     }
 
-    fn end(epoch: i32, end_offset: i64) -> Option<EpochEnd> {
-        Some(EpochEnd { epoch, end_offset })
+    fn end(epoch: i32, end_offset: i64) -> EpochEnd {
+        EpochEnd { epoch, end_offset }
     }
 
     #[test]
     fn the_end_of_an_epoch_is_the_start_of_the_next() {
         let epochs = epochs(&[(1, 0), (3, 10), (4, 20)]);
-        assert_eq!(epochs.end_of(1, 30), end(1, 10));
+        assert_eq!(epochs.end_of(1, 30), Some(end(1, 10)));
         assert_eq!(
             epochs.end_of(2, 30),
-            end(1, 10),
+            Some(end(1, 10)),
             "an epoch that wrote nothing here"
         );
-        assert_eq!(epochs.end_of(4, 30), end(4, 30));
+        assert_eq!(epochs.end_of(4, 30), Some(end(4, 30)));
         assert_eq!(epochs.end_of(5, 30), None, "newer than anything known");
-        assert_eq!(epochs.end_of(0, 30), end(0, 0), "older than the log");
+        assert_eq!(epochs.end_of(0, 30), Some(end(0, 0)), "older than the log");
     }
 
     #[test]
     fn an_epoch_that_wrote_nothing_gives_way_to_the_next() {
         let epochs = epochs(&[(1, 0), (2, 5), (3, 5)]);
-        assert_eq!(epochs.end_of(2, 9), end(1, 5));
+        assert_eq!(epochs.end_of(2, 9), Some(end(1, 5)));
         assert_eq!(epochs.epoch_of(5), Some(3));
     }
 
