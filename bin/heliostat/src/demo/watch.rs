@@ -67,7 +67,17 @@ impl Watch {
     }
 
     pub(super) fn seen(&self) -> Seen {
-        Seen::of(&self.view.status().flows)
+        Seen::of(&self.flows())
+    }
+
+    /// A look at the mirror; the first one that shows a record notes the time.
+    fn flows(&self) -> Vec<FlowStatus> {
+        let flows = self.view.status().flows;
+        let has_mirrored = flows.iter().any(|flow| flow.totals.acked_records > 0);
+        if has_mirrored && self.first_record.get().is_none() {
+            self.first_record.set(Some(self.started.elapsed()));
+        }
+        flows
     }
 
     /// Shows how it goes until it is dropped; where lines stay, only those that tell something new.
@@ -76,9 +86,6 @@ impl Watch {
         loop {
             sleep(LOOK).await;
             let seen = self.seen();
-            if seen.mirrored > 0 && self.first_record.get().is_none() {
-                self.first_record.set(Some(self.started.elapsed()));
-            }
             let (at, before, written_before) = &shown;
             if at.elapsed() < screen.period() {
                 continue;
@@ -95,7 +102,7 @@ impl Watch {
     /// Waits until each source partition has arrived at its end, or has halted. Answers whether all have arrived.
     pub(super) async fn until_settled(&self, ends: &[i64]) -> bool {
         loop {
-            match arrival(&self.view.status().flows, ends) {
+            match arrival(&self.flows(), ends) {
                 Arrival::UnderWay => sleep(LOOK).await,
                 Arrival::Halted => return false,
                 Arrival::Complete => return true,
