@@ -173,6 +173,7 @@ impl FakeClusterBuilder {
             release: self.release,
             brokers: self.broker_table(&network),
             topics: BTreeMap::new(),
+            topic_names: BTreeMap::new(),
             configs: self.settings.clone(),
             random,
             codecs: CodecContexts::new(),

@@ -8,6 +8,8 @@
 //! (D) partitions that gave records go to the end of the line, so that the byte limit starves none;
 //! (E) when all slots are taken, one that was not used for two minutes gives way, else no session is opened.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::time::Duration;
 
 use kafka_wire::{ErrorCode, TopicId};
@@ -21,14 +23,20 @@ const EPOCH_FINAL: i32 = -1;
 /// `min.incremental.fetch.session.eviction.ms`.
 const EVICTABLE_AFTER: Duration = Duration::from_mins(2);
 
-/// One partition a client wants.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct WantedPartition {
-    /// Empty where the client named an id that does not exist.
+/// A partition as the client names it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Place {
+    /// Empty where the client named an id.
     pub(crate) topic: String,
     /// Zero where the client named the topic.
     pub(crate) topic_id: TopicId,
     pub(crate) partition: i32,
+}
+
+/// One partition a client wants.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct WantedPartition {
+    pub(crate) place: Place,
     pub(crate) current_leader_epoch: i32,
     pub(crate) fetch_offset: i64,
     pub(crate) last_fetched_epoch: i32,
@@ -48,11 +56,15 @@ struct FetchSession {
     epoch: i32,
     uses_topic_ids: bool,
     last_used: Instant,
-    partitions: Vec<CachedPartition>,
+    partitions: BTreeMap<Place, CachedPartition>,
+    /// The turn of whoever comes to the end of the line next.
+    next_turn: u64,
 }
 
 #[derive(Debug)]
 struct CachedPartition {
+    /// Where it stands in the line: lower turns are read first.
+    turn: u64,
     wanted: WantedPartition,
     told: Option<Told>,
 }
@@ -96,14 +108,6 @@ impl Opened {
     }
 }
 
-// === impl WantedPartition ===
-
-impl WantedPartition {
-    fn is_same_place(&self, other: &Self) -> bool {
-        (&self.topic, self.topic_id, self.partition) == (&other.topic, other.topic_id, other.partition)
-    }
-}
-
 // === impl FetchSessions ===
 
 impl FetchSessions {
@@ -115,7 +119,7 @@ impl FetchSessions {
         &mut self,
         request: SessionRequest,
         named: Vec<WantedPartition>,
-        forgotten: &[WantedPartition],
+        forgotten: &[Place],
         random: &mut Random,
     ) -> Result<(Opened, Vec<WantedPartition>), ErrorCode> {
         if matches!(request.epoch, EPOCH_INITIAL | EPOCH_FINAL) {
@@ -145,8 +149,7 @@ impl FetchSessions {
             return Ok((Opened::Without, Vec::new()));
         }
         session.epoch = next_epoch(session.epoch);
-        let wanted = session.partitions.iter().map(|cached| cached.wanted.clone());
-        Ok((Opened::Incremental(request.id), wanted.collect()))
+        Ok((Opened::Incremental(request.id), session.in_line()))
     }
 
     /// Notes what an answer tells about a partition. Is it news, so that it must be in the answer?
@@ -163,18 +166,15 @@ impl FetchSessions {
         let Some(session) = self.sessions.iter_mut().find(|session| session.id == id) else {
             return true; // closed while the request waited
         };
-        let place = session
-            .partitions
-            .iter()
-            .position(|cached| cached.wanted.is_same_place(wanted));
-        let Some(place) = place else { return true };
-        let mut cached = session.partitions.remove(place);
+        let next_turn = session.next_turn;
+        let Some(cached) = session.partitions.get_mut(&wanted.place) else {
+            return true;
+        };
         let is_news = has_records || told.is_none() || cached.told != told;
         cached.told = told;
         if has_records {
-            session.partitions.push(cached); // (D)
-        } else {
-            session.partitions.insert(place, cached);
+            cached.turn = next_turn; // (D)
+            session.next_turn += 1;
         }
         is_news || matches!(opened, Opened::New(_))
     }
@@ -212,7 +212,8 @@ impl FetchSessions {
             epoch: next_epoch(EPOCH_INITIAL),
             uses_topic_ids: request.uses_topic_ids,
             last_used: request.now,
-            partitions: Vec::new(),
+            partitions: BTreeMap::new(),
+            next_turn: 0,
         };
         session.update(named.to_vec(), &[]);
         self.sessions.push(session);
@@ -223,22 +224,30 @@ impl FetchSessions {
 // === impl FetchSession ===
 
 impl FetchSession {
-    fn update(&mut self, named: Vec<WantedPartition>, forgotten: &[WantedPartition]) {
+    fn update(&mut self, named: Vec<WantedPartition>, forgotten: &[Place]) {
         for wanted in named {
-            let known = self
-                .partitions
-                .iter_mut()
-                .find(|cached| cached.wanted.is_same_place(&wanted));
-            match known {
-                Some(cached) => cached.wanted = wanted,
-                None => self.partitions.push(CachedPartition { wanted, told: None }),
+            match self.partitions.entry(wanted.place.clone()) {
+                Entry::Occupied(mut known) => known.get_mut().wanted = wanted,
+                Entry::Vacant(new) => {
+                    new.insert(CachedPartition {
+                        turn: self.next_turn,
+                        wanted,
+                        told: None,
+                    });
+                    self.next_turn += 1;
+                }
             }
         }
-        self.partitions.retain(|cached| {
-            !forgotten
-                .iter()
-                .any(|forgotten| cached.wanted.is_same_place(forgotten))
-        });
+        for place in forgotten {
+            self.partitions.remove(place);
+        }
+    }
+
+    /// What is wanted, in the order in which it is read.
+    fn in_line(&self) -> Vec<WantedPartition> {
+        let mut line: Vec<&CachedPartition> = self.partitions.values().collect();
+        line.sort_by_key(|cached| cached.turn);
+        line.into_iter().map(|cached| cached.wanted.clone()).collect()
     }
 }
 

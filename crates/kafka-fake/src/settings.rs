@@ -95,7 +95,7 @@ impl LogSettings {
             log_append_time: value("message.timestamp.type") == "LogAppendTime",
             timestamp_before_ms_max: number("message.timestamp.before.max.ms").min(difference),
             timestamp_after_ms_max: number("message.timestamp.after.max.ms").min(difference),
-            codec: value("compression.type").parse().ok(),
+            codec: codec_named(&value("compression.type")),
             is_compacted: cleanup.split(',').any(|policy| policy.trim() == "compact"),
             is_deleted: cleanup.split(',').any(|policy| policy.trim() == "delete"),
             min_in_sync_replicas: usize::try_from(number("min.insync.replicas")).unwrap_or(1),
@@ -186,9 +186,7 @@ pub(crate) fn objection(name: &str, value: &str, release: KafkaRelease) -> Optio
         "message.timestamp.type" if !matches!(value, "CreateTime" | "LogAppendTime") => {
             invalid("String must be one of: CreateTime, LogAppendTime")
         }
-        "compression.type"
-            if !matches!(value, "producer" | "uncompressed") && value.parse::<Codec>().is_err() =>
-        {
+        "compression.type" if value != "producer" && codec_named(value).is_none() => {
             invalid("String must be one of: uncompressed, zstd, lz4, snappy, gzip, producer")
         }
         "min.insync.replicas" if value.parse::<i32>().is_ok_and(|count| count < 1) => {
@@ -196,6 +194,15 @@ pub(crate) fn objection(name: &str, value: &str, release: KafkaRelease) -> Optio
         }
         "max.message.bytes" if value.starts_with('-') => invalid("Value must be at least 0"),
         _ => None,
+    }
+}
+
+/// The codec a topic's `compression.type` asks for; `None` for the producer's, and for names that are none.
+fn codec_named(name: &str) -> Option<Codec> {
+    match name {
+        "uncompressed" => Some(Codec::None),
+        "none" => None, // a name for producers only
+        other => other.parse().ok(),
     }
 }
 
@@ -335,6 +342,8 @@ mod tests {
         assert!(objection("retention.ms", "soon", release).is_some());
         assert!(objection("cleanup.policy", "compact,delete", release).is_none());
         assert!(objection("cleanup.policy", "shred", release).is_some());
+        assert!(objection("compression.type", "uncompressed", release).is_none());
+        assert!(objection("compression.type", "none", release).is_some());
         assert!(objection("message.format.version", "2.0", release).is_some());
         assert!(objection("no.such.thing", "1", release).is_some());
     }

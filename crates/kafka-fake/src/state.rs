@@ -24,6 +24,8 @@ pub(crate) struct State {
     pub(crate) release: KafkaRelease,
     pub(crate) brokers: BTreeMap<NodeId, Broker>,
     pub(crate) topics: BTreeMap<String, Topic>,
+    /// The names of topics by their ids.
+    pub(crate) topic_names: BTreeMap<TopicId, String>,
     /// Settings of all brokers, by the brokers' names for them.
     pub(crate) configs: ConfigMap,
     pub(crate) random: Random,
@@ -88,7 +90,7 @@ impl State {
     }
 
     pub(crate) fn topic_named(&self, id: TopicId) -> Option<&Topic> {
-        self.topics.values().find(|topic| topic.id == id)
+        self.topics.get(self.topic_names.get(&id)?)
     }
 
     /// A partition, wherever it is led.
@@ -152,7 +154,15 @@ impl State {
             settings,
             partitions,
         };
+        self.topic_names.insert(id, plan.name.clone());
         self.topics.insert(plan.name, topic);
+    }
+
+    /// Deletes a topic with its records.
+    pub(crate) fn delete(&mut self, topic: &str) -> Option<Topic> {
+        let deleted = self.topics.remove(topic)?;
+        self.topic_names.remove(&deleted.id);
+        Some(deleted)
     }
 
     /// Makes partitions of an existing topic.

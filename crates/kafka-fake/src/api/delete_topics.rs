@@ -52,7 +52,7 @@ fn delete(state: &mut State, name: Option<TopicName>, id: Uuid) -> DeletableTopi
         return result(name, id, unknown);
     };
     let (name, id) = (topic.name.clone(), topic.id);
-    state.topics.remove(&name);
+    state.delete(&name);
     state.coordinators.groups.forget_topic(&name);
     result(Some(topic_name(&name)), uuid(id), ErrorCode::NONE)
 }

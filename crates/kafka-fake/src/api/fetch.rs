@@ -12,14 +12,15 @@ use kafka_protocol::messages::fetch_request::FetchTopic;
 use kafka_protocol::messages::fetch_response::{
     AbortedTransaction, EpochEndOffset, FetchableTopicResponse, LeaderIdAndEpoch, NodeEndpoint, PartitionData,
 };
-use kafka_protocol::messages::{FetchRequest, FetchResponse, ProducerId};
+use kafka_protocol::messages::{FetchRequest, FetchResponse, ProducerId, TopicName};
 use kafka_wire::{ErrorCode, TopicId};
 use tokio::time::Instant;
+use uuid::Uuid;
 
 use super::{broker_id, text, topic_name, uuid};
 use crate::call::Call;
 use crate::clock::from_ms;
-use crate::fetch_session::{Opened, SessionRequest, Told, WantedPartition};
+use crate::fetch_session::{Opened, Place, SessionRequest, Told, WantedPartition};
 use crate::log::EpochEnd;
 use crate::shared::Look;
 use crate::state::State;
@@ -86,26 +87,10 @@ pub(super) async fn answer(call: &Call, request: &FetchRequest) -> FetchResponse
 
 /// Finds the session and all that is wanted in it.
 fn open(call: &Call, request: &FetchRequest) -> Result<(Opened, Vec<WantedPartition>), ErrorCode> {
-    let by_id = call.version >= 13;
-    let named = request.topics.iter().flat_map(|topic| wanted_of(topic, by_id));
+    let named = request.topics.iter().flat_map(wanted_of);
     let forgotten = request.forgotten_topics_data.iter().flat_map(|topic| {
-        topic.partitions.iter().map(move |partition| WantedPartition {
-            topic: if by_id {
-                String::new()
-            } else {
-                topic.topic.to_string()
-            },
-            topic_id: if by_id {
-                TopicId(topic.topic_id.into_bytes())
-            } else {
-                TopicId::ZERO
-            },
-            partition: *partition,
-            current_leader_epoch: -1,
-            fetch_offset: 0,
-            last_fetched_epoch: -1,
-            partition_bytes_max: 0,
-        })
+        let partitions = topic.partitions.iter();
+        partitions.map(|partition| place(&topic.topic, topic.topic_id, *partition))
     });
     let (named, forgotten): (Vec<_>, Vec<_>) = (named.collect(), forgotten.collect());
     if call.version < 7 {
@@ -116,7 +101,7 @@ fn open(call: &Call, request: &FetchRequest) -> Result<(Opened, Vec<WantedPartit
     let session = SessionRequest {
         id: request.session_id,
         epoch: request.session_epoch,
-        uses_topic_ids: by_id,
+        uses_topic_ids: call.version >= 13,
         now: Instant::now(),
         slots: slots.parse().unwrap_or(0),
     };
@@ -127,24 +112,23 @@ fn open(call: &Call, request: &FetchRequest) -> Result<(Opened, Vec<WantedPartit
     }
 }
 
-fn wanted_of(topic: &FetchTopic, by_id: bool) -> impl Iterator<Item = WantedPartition> + '_ {
-    topic.partitions.iter().map(move |asked| WantedPartition {
-        topic: if by_id {
-            String::new()
-        } else {
-            topic.topic.to_string()
-        },
-        topic_id: if by_id {
-            TopicId(topic.topic_id.into_bytes())
-        } else {
-            TopicId::ZERO
-        },
-        partition: asked.partition,
+fn wanted_of(topic: &FetchTopic) -> impl Iterator<Item = WantedPartition> + '_ {
+    topic.partitions.iter().map(|asked| WantedPartition {
+        place: place(&topic.topic, topic.topic_id, asked.partition),
         current_leader_epoch: asked.current_leader_epoch,
         fetch_offset: asked.fetch_offset,
         last_fetched_epoch: asked.last_fetched_epoch,
         partition_bytes_max: asked.partition_max_bytes,
     })
+}
+
+/// Up to version 12 the id is zero, from 13 on the name is empty.
+fn place(topic: &TopicName, topic_id: Uuid, partition: i32) -> Place {
+    Place {
+        topic: topic.to_string(),
+        topic_id: TopicId(topic_id.into_bytes()),
+        partition,
+    }
 }
 
 fn read_all(state: &State, call: &Call, wanted: &[WantedPartition], limits: Limits) -> Vec<Read> {
@@ -175,7 +159,7 @@ fn read_one(
     if let Some(code) = call.imposed {
         return Err(code);
     }
-    let partition = located(state, wanted)?;
+    let partition = located(state, &wanted.place)?;
     partition.check_leader(call.broker, wanted.current_leader_epoch)?;
     let log = &partition.log;
     let mut read = Read {
@@ -210,15 +194,15 @@ fn read_one(
     Ok(read)
 }
 
-fn located<'a>(state: &'a State, wanted: &WantedPartition) -> Result<&'a Partition, ErrorCode> {
-    if wanted.topic_id.is_zero() {
-        return state.partition(&wanted.topic, wanted.partition);
+fn located<'a>(state: &'a State, place: &Place) -> Result<&'a Partition, ErrorCode> {
+    if !place.topic.is_empty() {
+        return state.partition(&place.topic, place.partition);
     }
     let topic = state
-        .topic_named(wanted.topic_id)
+        .topic_named(place.topic_id)
         .ok_or(ErrorCode::UNKNOWN_TOPIC_ID)?;
     topic
-        .partition(wanted.partition)
+        .partition(place.partition)
         .ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)
 }
 
@@ -258,23 +242,23 @@ fn respond(call: &Call, opened: Opened, wanted: Vec<WantedPartition>, reads: Vec
         if !is_news {
             continue;
         }
-        let mut data = read.into_data(wanted.partition);
+        let mut data = read.into_data(wanted.place.partition);
         if call.version >= 16
             && matches!(
                 ErrorCode(data.error_code),
                 ErrorCode::NOT_LEADER_OR_FOLLOWER | ErrorCode::FENCED_LEADER_EPOCH
             )
         {
-            data.current_leader = name_leader(&state, &wanted, &mut endpoints);
+            data.current_leader = name_leader(&state, &wanted.place, &mut endpoints);
         }
-        let id = uuid(wanted.topic_id);
+        let id = uuid(wanted.place.topic_id);
         match topics.last_mut() {
-            Some(last) if last.topic.as_str() == wanted.topic && last.topic_id == id => {
+            Some(last) if last.topic.as_str() == wanted.place.topic && last.topic_id == id => {
                 last.partitions.push(data);
             }
             Some(_) | None => topics.push(
                 FetchableTopicResponse::default()
-                    .with_topic(topic_name(&wanted.topic))
+                    .with_topic(topic_name(&wanted.place.topic))
                     .with_topic_id(id)
                     .with_partitions(vec![data]),
             ),
@@ -289,12 +273,8 @@ fn respond(call: &Call, opened: Opened, wanted: Vec<WantedPartition>, reads: Vec
         .with_node_endpoints(endpoints)
 }
 
-fn name_leader(
-    state: &State,
-    wanted: &WantedPartition,
-    endpoints: &mut Vec<NodeEndpoint>,
-) -> LeaderIdAndEpoch {
-    let Ok(partition) = located(state, wanted) else {
+fn name_leader(state: &State, place: &Place, endpoints: &mut Vec<NodeEndpoint>) -> LeaderIdAndEpoch {
+    let Ok(partition) = located(state, place) else {
         return LeaderIdAndEpoch::default();
     };
     let leader = broker_id(partition.leader);

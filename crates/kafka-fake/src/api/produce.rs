@@ -24,6 +24,7 @@ use crate::clock::from_ms;
 use crate::log::{AppendError, Appended, Rules};
 use crate::shared::Look;
 use crate::state::State;
+use crate::topic::Topic;
 
 const ACKS_NONE: i16 = 0;
 const ACKS_LEADER: i16 = 1;
@@ -195,13 +196,18 @@ fn append_to(
     } = state;
     let unknown = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
     let unknown = || AppendError::new(unknown, unknown.name());
-    let topic = topics.get_mut(topic).ok_or_else(unknown)?;
+    let Topic {
+        settings, partitions, ..
+    } = topics.get_mut(topic).ok_or_else(unknown)?;
     let rules = Rules {
-        settings: &topic.settings.clone(),
+        settings,
         release: *release,
         now_ms: call.shared.clock.wall_ms(),
     };
-    let partition = topic.partition_mut(partition).ok_or_else(unknown)?;
+    let partition = usize::try_from(partition)
+        .ok()
+        .and_then(|number| partitions.get_mut(number))
+        .ok_or_else(unknown)?;
     partition
         .log
         .append(batch, partition.leader_epoch, &rules, codecs)

@@ -77,7 +77,7 @@ impl FakeCluster {
     pub fn delete_topic(&self, topic: &str) -> Result<(), FakeError> {
         let deleted = self.shared.change(|state| {
             state.coordinators.groups.forget_topic(topic);
-            state.topics.remove(topic)
+            state.delete(topic)
         });
         deleted.map(|_topic| ()).ok_or_else(|| unknown(topic))
     }

@@ -179,13 +179,19 @@ fn a_compacted_topic_names_the_records_without_a_key() {
 
 #[test]
 fn a_topic_with_its_own_codec_compresses_anew() {
-    let mut log = PartitionLog::default();
-    let settings = settings(&[("compression.type", "zstd")]);
-    let sent = batch(&["a", "b"], Codec::Gzip, NOBODY);
-    append_with(&mut log, &sent, &settings, KafkaRelease::V3_9).unwrap();
-    let header = headers(&log)[0];
-    assert_eq!(header.attributes.codec(), Ok(Codec::Zstd));
-    assert_eq!(header.record_count, 2);
+    for (name, codec) in [
+        ("zstd", Codec::Zstd),
+        ("uncompressed", Codec::None),
+        ("producer", Codec::Gzip),
+    ] {
+        let mut log = PartitionLog::default();
+        let settings = settings(&[("compression.type", name)]);
+        let sent = batch(&["a", "b"], Codec::Gzip, NOBODY);
+        append_with(&mut log, &sent, &settings, KafkaRelease::V3_9).unwrap();
+        let header = headers(&log)[0];
+        assert_eq!(header.attributes.codec(), Ok(codec));
+        assert_eq!(header.record_count, 2);
+    }
 }
 
 #[test]
