@@ -9,10 +9,10 @@ use integration::dump::Dump;
 use integration::heliostat::Heliostat;
 use integration::mirroring::Mirroring;
 use integration::oracle::{Rule, compare};
-use integration::process::Signal;
+use integration::process::{Process, Signal, describe};
 use integration::produce::{Load, Producer};
 use integration::scenario::{lone_scenario, report};
-use integration::{librdkafka, mirror_maker, samples, wait};
+use integration::{heliostat, librdkafka, mirror_maker, samples, scratch, wait};
 use kafka_fake::{FakeCluster, KafkaRelease};
 use tokio::runtime::Runtime;
 
@@ -204,5 +204,55 @@ fn a_java_mirror_maker_mirrors_from_one_to_the_other_and_heliostat_goes_on() {
             all - by_java
         ));
         embedded.stop()
+    });
+}
+
+/// The addresses that a demonstration prints for one of its clusters.
+fn printed_bootstrap(demo: &mut Process, cluster: &str) -> Result<String> {
+    wait::wait_for("the demonstration prints its addresses", LIMIT, || {
+        demo.check_running()?;
+        let printed = demo.stderr_text()?;
+        let line = printed
+            .lines()
+            .find_map(|line| line.trim().strip_prefix(cluster).map(str::trim));
+        Ok(line
+            .filter(|addresses| addresses.contains(':'))
+            .map(ToOwned::to_owned))
+    })
+}
+
+/// A newcomer's second step: Kafka's own clients join in while the demonstration runs, and what they write is mirrored and compared, too.
+#[test]
+fn real_clients_join_a_running_demonstration() {
+    lone_scenario("embedded-demo", || {
+        let mut command = heliostat::command()?;
+        command.args(["demo", "--records", "20000", "--rate", "5000"]);
+        let mut demo = Process::spawn(command, "demo", &scratch::path("demo")?)?;
+        let source = printed_bootstrap(&mut demo, "source")?;
+        let target = printed_bootstrap(&mut demo, "target")?;
+        let topic = "testtopic".to_owned();
+        let by_java = samples::keyed_records(&topic, 300);
+        Producer::open(&source, &[("compression.type", "zstd")])?.send(&by_java)?;
+        let by_librdkafka = samples::keyed_records(&topic, 200);
+        librdkafka::produce(&source, &[("compression.codec", "lz4")], &by_librdkafka)?;
+        let topics = std::slice::from_ref(&topic);
+        wait::wait_until("Java's consumer reads all of it from the target", LIMIT, || {
+            demo.check_running()?;
+            let read = Admin::new(&target).dump(topics, Isolation::ReadCommitted)?;
+            Ok(read.record_count() == 20_500)
+        })
+        .with_context(|| demo.last_words())?;
+        let seen = librdkafka::dump(&target, topics)?;
+        ensure!(seen.record_count() == 20_500, "{}", seen.record_count());
+        demo.signal(Signal::Interrupt)?;
+        let status = demo.wait(LIMIT)?;
+        let verdict = demo.stdout_text()?;
+        ensure!(
+            status.success() && verdict.contains("equal: each of 20,500 records"),
+            "{}\n{verdict}\n{}",
+            describe(status),
+            demo.last_words()
+        );
+        Ok(())
     });
 }

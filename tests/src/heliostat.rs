@@ -151,7 +151,7 @@ pub fn behind(mirroring: &Mirroring, topics: &[String]) -> Result<Behind> {
 }
 
 /// The binary, without arguments.
-pub(crate) fn command() -> Result<Command> {
+pub fn command() -> Result<Command> {
     let mut command = Command::new(binary()?);
     // The same words whatever shell the tests are started from.
     command.env_remove("RUST_LOG");
