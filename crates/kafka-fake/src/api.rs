@@ -64,9 +64,9 @@ pub(crate) enum Unserved {
     /// `acks=0` has no other way to say that it failed.
     #[error("an append that wants no answer failed")]
     SilentAppendFailed,
-    /// Nothing here serves the API.
-    #[error("{api} is not served")]
-    UnknownApi { api: ApiKey },
+    /// The imitated release does not serve the API in this version.
+    #[error("{api} v{version} is not served")]
+    UnsupportedVersion { api: ApiKey, version: i16 },
 }
 
 /// One request's own bytes, and what its answer must say about throttling.
@@ -150,7 +150,10 @@ pub(crate) async fn serve(body: Body<'_>) -> Result<Option<BytesMut>, Unserved> 
         }
         ApiKey::SyncGroup => answer_later!(body, sync_group),
         ApiKey::TxnOffsetCommit => answer!(body, txn_offset_commit),
-        api => Err(Unserved::UnknownApi { api }),
+        api => Err(Unserved::UnsupportedVersion {
+            api,
+            version: body.call.version,
+        }),
     }
 }
 

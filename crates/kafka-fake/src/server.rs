@@ -3,11 +3,13 @@
 mod connection;
 mod request;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use kafka_wire::NodeId;
 use tokio::io::duplex;
+use tokio::time::sleep;
 
 use crate::fault::Gate;
 use crate::network::{Listener, Stream};
@@ -15,6 +17,9 @@ use crate::proxy::{AcceptedConnection, carry};
 use crate::shared::Shared;
 use crate::tasks::Tasks;
 use connection::Connection;
+
+/// Pause after a connection could not be accepted.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
 
 /// Largest request, in bytes: the brokers' `socket.request.max.bytes`.
 const REQUEST_BYTES_MAX: usize = 100 << 20;
@@ -37,11 +42,14 @@ pub(crate) struct Server {
 
 impl Server {
     /// Accepts until the task is ended; connections are tasks beside this one.
-    pub(crate) async fn run(self, listener: Listener, tasks: Arc<Tasks>) {
+    ///
+    /// `tasks` is weak because this is one of them: a strong one would keep itself alive when the cluster is dropped.
+    pub(crate) async fn run(self, listener: Listener, tasks: Weak<Tasks>) {
         match listener {
             Listener::Tcp(listener) => loop {
-                // A connection that is gone before it was accepted concerns nobody.
+                // A connection that is gone concerns nobody; out of sockets, the next one has to wait.
                 let Ok((stream, peer)) = listener.accept().await else {
+                    sleep(ACCEPT_AGAIN).await;
                     continue;
                 };
                 // Small answers must not wait for more; without the option they only come later.
@@ -57,7 +65,8 @@ impl Server {
         }
     }
 
-    fn start(&self, stream: impl Stream, peer: String, client_host: String, tasks: &Tasks) {
+    fn start(&self, stream: impl Stream, peer: String, client_host: String, tasks: &Weak<Tasks>) {
+        let Some(tasks) = tasks.upgrade() else { return };
         let connection = Connection {
             server: self.clone(),
             number: self.connections.fetch_add(1, Ordering::Relaxed) + 1,

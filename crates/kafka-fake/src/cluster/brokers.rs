@@ -138,7 +138,7 @@ impl FakeCluster {
             running: gate.clone(),
             connections: Arc::clone(&self.connections),
         };
-        tasks.spawn(server.run(listener, Arc::clone(&tasks)));
+        tasks.spawn(server.run(listener, Arc::downgrade(&tasks)));
         self.running().insert(broker, RunningBroker { tasks, gate });
         Ok(())
     }

@@ -9,7 +9,7 @@ use tokio::time::sleep;
 
 use super::request::{Request, read_frame};
 use super::{REQUEST_BYTES_MAX, Server};
-use crate::api::{Body, serve, unsupported_api_versions};
+use crate::api::{Body, Unserved, serve, unsupported_api_versions};
 use crate::call::Call;
 use crate::clock::whole_ms;
 use crate::fault::{Action, InterceptedRequest};
@@ -148,7 +148,10 @@ impl Connection {
             call.version = 0;
             unsupported_api_versions(&call).map(Some)
         } else {
-            return Err(Close);
+            Err(Unserved::UnsupportedVersion {
+                api: request.api,
+                version: request.version,
+            })
         };
         match served {
             Ok(Some(body)) => {

@@ -7,6 +7,7 @@ use kafka_fake::{Action, FakeCluster, Gate, InterceptedRequest};
 use kafka_wire::api::fetch::FetchRequest;
 use kafka_wire::api::metadata::MetadataRequest;
 use kafka_wire::{ApiKey, ErrorCode, NodeId, TopicId};
+use tokio::io::AsyncReadExt;
 use tokio::time::Instant;
 
 use crate::client::{Sent, Setup, TOPIC, assert_ok, base_offsets, fetch_request, produce_request, wanted};
@@ -182,6 +183,16 @@ async fn a_paused_broker_accepts_and_says_nothing_until_it_goes_on() {
     assert!(waited.is_err());
     setup.cluster.resume_broker(NodeId(1)).unwrap();
     assert!(client.receive::<MetadataRequest>(9).await.is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dropped_cluster_ends_its_connections_and_listens_no_more() {
+    let Setup { cluster, network } = Setup::one_broker().await;
+    let address = cluster.address(NodeId(1)).unwrap();
+    let mut stream = network.connect(&address).unwrap();
+    drop(cluster);
+    assert_eq!(stream.read(&mut [0]).await.unwrap(), 0);
+    assert!(network.connect(&address).is_err());
 }
 
 #[tokio::test(start_paused = true)]

@@ -39,6 +39,7 @@ async fn another_request_in_an_unknown_version_closes_the_connection() {
     setup.cluster.create_topic(TOPIC, 1, &[]).unwrap();
     let request = fetch_request(TopicId::ZERO, vec![wanted(0)]);
     assert!(setup.client(1).try_call(12, &request).await.is_none());
+    assert_eq!(setup.cluster.unserved(), ["Fetch v12 is not served"]);
     assert!(setup.client(1).try_call(7, &request).await.is_some());
 }
 
