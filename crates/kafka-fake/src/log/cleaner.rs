@@ -82,7 +82,7 @@ impl PartitionLog {
                 .any(|aborted| aborted.producer_id == header.producer_id)
     }
 
-    /// The batch with only the records that stay; `None` if nothing of it does.
+    /// The batch with only the records that stay; `None` if nothing of it does. Aborted records are nobody's newest.
     fn filtered(
         &self,
         batch: &RecordBatch,
@@ -93,7 +93,6 @@ impl PartitionLog {
         let mut codecs = CodecContexts::new();
         let mut decompressed = Vec::new();
         let payload = batch.decompressed(&mut codecs, DECOMPRESSED_BYTES_MAX, &mut decompressed)?;
-        let is_aborted = self.is_aborted(batch);
         let mut kept = Vec::new();
         let mut count = 0;
         let mut max_timestamp = -1;
@@ -103,7 +102,7 @@ impl PartitionLog {
                 .key
                 .is_some_and(|key| newest.get(key) == Some(&offset_of(batch, record.offset_delta)));
             let is_removed_tombstone = record.value.is_none() && tombstones == Tombstones::Remove;
-            if is_aborted || !is_newest || is_removed_tombstone {
+            if !is_newest || is_removed_tombstone {
                 continue;
             }
             count += 1;

@@ -333,6 +333,10 @@ fn truncation_takes_records_producers_and_transactions_back() {
     );
     // What was cut is not remembered as written, so it is appended again.
     assert_eq!(append(&mut log, &batch(&["b"], Codec::None, (7, 0, 1))), 1);
+    assert_eq!(log.end(), 2);
+    assert_eq!(log.epochs().latest(), Some(3));
+    log.truncate_to(0);
+    assert_eq!(log.epochs().latest(), None);
 }
 
 #[test]
