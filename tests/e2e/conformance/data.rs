@@ -6,13 +6,10 @@ use kafka_wire::api::init_producer_id::InitProducerIdRequest;
 use kafka_wire::api::produce::ProducedPartition;
 use kafka_wire::error_code::ErrorCode;
 use kafka_wire::ids::ProducerIdentity;
-use tokio::time::{Duration, sleep};
 
 use super::peer::{Peer, Topic, batch, batch_at, now};
 use super::{Case, Transcript};
 
-/// Asked again after this.
-const PAUSE: Duration = Duration::from_millis(50);
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
 pub(crate) fn cases() -> Vec<Case> {
@@ -117,11 +114,10 @@ async fn identity(peer: &Peer) -> Result<ProducerIdentity> {
     };
     loop {
         let answer = peer.ask(&request).await?;
-        // A broker that was just started has no ids to give out yet.
+        // A broker that was just started has no ids to give out yet: each question is a round trip.
         if answer.error_code != ErrorCode::COORDINATOR_LOAD_IN_PROGRESS {
             return Ok(answer.identity);
         }
-        sleep(PAUSE).await;
     }
 }
 

@@ -1,6 +1,8 @@
 //! Groups: joined, led, left, and the offsets they keep.
 
-use anyhow::Result;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
 use bytes::Bytes;
 use kafka_wire::api::describe_groups::DescribeGroupsRequest;
 use kafka_wire::api::find_coordinator::FindCoordinatorRequest;
@@ -11,14 +13,12 @@ use kafka_wire::api::offset_commit::{OffsetCommitPartition, OffsetCommitRequest,
 use kafka_wire::api::offset_fetch::{OffsetFetchRequest, OffsetFetchTopic};
 use kafka_wire::api::sync_group::{SyncGroupAssignment, SyncGroupRequest};
 use kafka_wire::error_code::ErrorCode;
-use tokio::time::{Duration, sleep};
+use tokio::time::timeout;
 
 use super::peer::Peer;
 use super::{Case, Transcript};
 
-/// Asked again after this: a coordinator that was just made loads its groups first.
-const PAUSE: Duration = Duration::from_millis(50);
-
+const LIMIT: Duration = Duration::from_secs(30);
 /// Version 0, no topics, no user data: a broker reads it, and leaves a member waiting whose subscription it cannot read.
 const SUBSCRIPTION: &[u8] = &[0, 0, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff];
 
@@ -30,8 +30,14 @@ pub(crate) fn cases() -> Vec<Case> {
     ]
 }
 
-/// Waits until the broker coordinates the group.
+/// Asks until the broker coordinates the group: a coordinator that was just made loads its groups first.
 async fn settle(peer: &Peer, group: &str) -> Result<ErrorCode> {
+    timeout(LIMIT, coordinated(peer, group))
+        .await
+        .context("nobody coordinates the group")?
+}
+
+async fn coordinated(peer: &Peer, group: &str) -> Result<ErrorCode> {
     loop {
         let coordinator = peer
             .ask_up_to(
@@ -60,7 +66,6 @@ async fn settle(peer: &Peer, group: &str) -> Result<ErrorCode> {
                 return Ok(answered);
             }
         }
-        sleep(PAUSE).await;
     }
 }
 

@@ -15,12 +15,11 @@ use kafka_wire::api::produce::{ProducePartition, ProduceRequest, ProduceTopic, P
 use kafka_wire::error_code::ErrorCode;
 use kafka_wire::ids::TopicId;
 use kafka_wire::request::Request;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 /// What comes before the records of a batch.
 const HEADER_BYTES: usize = 61;
 const LIMIT: Duration = Duration::from_secs(30);
-const PAUSE: Duration = Duration::from_millis(20);
 
 /// One broker, and a prefix for what this case makes there.
 pub(crate) struct Peer {
@@ -93,7 +92,6 @@ impl Peer {
                 if topic.error_code.is_ok() && self.leads(&name).await? {
                     return anyhow::Ok(topic.topic_id);
                 }
-                sleep(PAUSE).await;
             }
         };
         let id = timeout(LIMIT, ready).await.context("no leader in time")??;
