@@ -1,5 +1,6 @@
 //! Groups: joined, led, left, and the offsets they keep.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -201,7 +202,7 @@ async fn strangers(peer: &Peer) -> Result<Transcript> {
     let first = peer.ask(&join(&group, "", "range")).await?;
     peer.ask(&join(&group, &first.member_id, "range")).await?;
     let mut other = join(&group, "", "range");
-    other.protocol_type = "connect".to_owned();
+    "connect".clone_into(&mut other.protocol_type);
     transcript.push(format!(
         "another type of group: {}",
         peer.ask(&other).await?.error_code
@@ -250,7 +251,7 @@ async fn group_offsets(peer: &Peer) -> Result<Transcript> {
     };
     let named = || {
         Some(vec![OffsetFetchTopic {
-            name: topic.name.clone(),
+            name: Arc::clone(&topic.name),
             partition_indexes: vec![0, 1],
         }])
     };
