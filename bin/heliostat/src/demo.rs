@@ -43,8 +43,8 @@ use outcome::Report;
 use screen::Screen;
 use verdict::CheckError;
 
-/// Without `--records` the load ends here: the embedded brokers keep everything in memory, about a gigabyte by then with
-/// what the comparison needs.
+/// Without `--records` the load ends here: the embedded brokers keep everything in memory, some 350 MB by then with what the
+/// comparison needs.
 const RECORDS_MAX: u64 = 1_000_000;
 /// Records per second where nobody waits for the end: slow enough to watch.
 const RATE_TO_WATCH: u64 = 1000;
