@@ -207,12 +207,7 @@ impl TargetTopics {
         match plan.action {
             TopicAction::Nothing => {}
             TopicAction::Create(topic) => self.create(name, topic).await?,
-            TopicAction::Grow { to, .. } => {
-                admin::grow_topic(&self.cluster, name, to)
-                    .await
-                    .map_err(NotReady::Client)?;
-                events::topic_grown(name, to);
-            }
+            TopicAction::Grow { to, .. } => self.grow(name, to).await?,
             TopicAction::Halt(refusal) => return Err(NotReady::Refused(refusal.to_string())),
         }
         // Told when the topic is mirrored, and so not at every attempt to make it ready.
@@ -263,6 +258,26 @@ impl TargetTopics {
             Err(error) => return Err(NotReady::Client(error)),
         }
         Ok(())
+    }
+
+    /// Another instance that mirrors other partitions of the topic may be first, as with its creation.
+    async fn grow(&self, name: &Arc<str>, partitions: i32) -> Result<(), NotReady> {
+        match admin::grow_topic(&self.cluster, name, partitions).await {
+            Ok(()) => events::topic_grown(name, partitions),
+            Err(error)
+                if error.code() == Some(ErrorCode::INVALID_PARTITIONS)
+                    && self.has_partitions(name, partitions).await => {}
+            Err(error) => return Err(NotReady::Client(error)),
+        }
+        Ok(())
+    }
+
+    async fn has_partitions(&self, name: &Arc<str>, partitions: i32) -> bool {
+        let metadata = self.cluster.metadata(Some(vec![Arc::clone(name)])).await;
+        metadata.is_ok_and(|metadata| {
+            let mut topics = metadata.topics.iter();
+            topics.any(|topic| is_named(topic, name) && count(topic.partitions.len()) >= partitions)
+        })
     }
 
     /// The topic's effective settings; empty where we may not read them.
