@@ -24,6 +24,8 @@ pub mod group_member;
 pub mod metadata;
 pub mod producer_state;
 pub mod retry;
+#[cfg(feature = "seeded-bugs")]
+pub mod seeded_bugs;
 
 #[cfg(test)]
 mod testing;

@@ -62,6 +62,8 @@
 
 mod entry;
 mod partition;
+#[cfg(feature = "seeded-bugs")]
+mod resplit;
 mod schedule;
 mod sequence;
 mod types;

@@ -34,6 +34,7 @@ mod producer;
 mod progress_report;
 mod routing;
 mod run_error;
+pub mod seeded_bugs;
 mod settings;
 mod shared;
 mod start_positions;

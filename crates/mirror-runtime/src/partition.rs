@@ -13,6 +13,8 @@ use kafka_wire::ids::{TopicId, TopicPartition};
 use mirror_core::anchor::Anchor;
 use mirror_core::progress::{PartitionProgress, Position};
 
+use crate::seeded_bugs::{SeededBug, is_planted};
+
 /// Names a source partition inside this process.
 pub(crate) type PartitionKey = u32;
 
@@ -115,10 +117,16 @@ impl SourcePartition {
     }
 
     pub(crate) fn handle_sent(&self, entries: &RangeInclusive<u64>) {
+        if is_planted(SeededBug::PositionBeforeAck) {
+            return;
+        }
         self.progress().handle_sent(entries);
     }
 
     pub(crate) fn handle_acked(&self, entries: &RangeInclusive<u64>) {
+        if is_planted(SeededBug::PositionBeforeAck) {
+            return;
+        }
         self.progress().handle_acked(entries);
     }
 

@@ -22,6 +22,7 @@ use crate::fetched::{Chunk, Trouble, TroubleKind};
 use crate::memory::Credit;
 use crate::partition::SourcePartition;
 use crate::producer::{BatchToken, TargetBatch};
+use crate::seeded_bugs::{SeededBug, is_planted};
 use crate::shared::FlowShared;
 
 /// Answers' worth of bytes that may wait for one router; the byte budget is the real bound.
@@ -274,6 +275,9 @@ impl Routing {
                     self.shared.counters.routed(&entry);
                     self.partition
                         .handle_routed(entry.entry, entry.next_offset, entry.leader_epoch);
+                    if is_planted(SeededBug::LostMarker) && entry.dropped.control > 0 {
+                        self.partition.handle_sent(&(entry.entry..=entry.entry));
+                    }
                     self.last_entry = Some(entry);
                 }
                 Routed::Batch(routed) => {

@@ -60,15 +60,12 @@ impl Checkers {
             return;
         };
         let mut inner = self.inner();
-        let checked = match request.api {
-            ApiKey::Produce => request.produced().and_then(|batches| {
-                inner.retries.check(&batches)?;
-                inner.positions.check_produced(&batches)
-            }),
-            ApiKey::OffsetCommit => request
-                .committed()
-                .and_then(|positions| inner.positions.check_written(&positions)),
-            _ => Ok(()),
+        let checked = if request.api == ApiKey::Produce {
+            inner.check_produced(&request)
+        } else if request.api == ApiKey::OffsetCommit {
+            inner.check_committed(&request)
+        } else {
+            Ok(())
         };
         if let Err(problem) = checked {
             inner.note(format!("{problem:#}"));
@@ -105,6 +102,16 @@ impl Checkers {
 // === impl Inner ===
 
 impl Inner {
+    fn check_produced(&mut self, request: &SentRequest) -> Result<()> {
+        let batches = request.produced()?;
+        self.retries.check(&batches)?;
+        self.positions.check_produced(&batches)
+    }
+
+    fn check_committed(&mut self, request: &SentRequest) -> Result<()> {
+        self.positions.check_written(&request.committed()?)
+    }
+
     fn note(&mut self, problem: String) {
         if self.problems.len() < PROBLEMS_MAX && !self.problems.contains(&problem) {
             self.problems.push(problem);

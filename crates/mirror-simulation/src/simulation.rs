@@ -247,7 +247,15 @@ impl<'a> Simulation<'a> {
     }
 
     /// An operator's client of its own asks for more partitions; nobody answers where the brokers are down.
+    ///
+    /// By key, a target topic keeps the count its source had when it was made: before that moment the plan would not say
+    /// where keys belong.
     async fn grow(&self, topic: &str, partitions: i32) {
+        if self.plan.shape.partitioning != PartitioningPlan::Preserve
+            && self.world.target.partition_count(topic).is_none()
+        {
+            return;
+        }
         let settings = ClusterSettings {
             alias: "operator".to_owned(),
             bootstrap: self

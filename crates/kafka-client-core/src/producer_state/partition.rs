@@ -310,6 +310,11 @@ impl<T> Partition<T> {
                 entry.outcome = None;
             }
         }
+        #[cfg(feature = "seeded-bugs")]
+        if crate::seeded_bugs::resplits_on_retry() {
+            super::resplit::move_boundary(&mut self.batches);
+            self.bytes = self.batches.iter().map(|entry| entry.batch.size()).sum();
+        }
         self.failures = self.failures.saturating_add(1);
         self.probing = true;
         let until = now + config.retry_backoff.delay(self.failures, seed);

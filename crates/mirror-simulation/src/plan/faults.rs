@@ -76,7 +76,7 @@ pub(super) fn draw(plan: &mut Plan, random: &mut Random) {
     start_mirrors(plan, random);
     for _ in 0..random.within(0..9) {
         let at = moment(random, plan.span);
-        let until = at + moment(random, (plan.span - at).min(Duration::from_secs(8)));
+        let until = at + moment(random, plan.span.saturating_sub(at).min(Duration::from_secs(8)));
         match random.within(0..100) {
             0..8 => broker(
                 plan,

@@ -43,13 +43,13 @@ pub(super) fn draw(plan: &mut Plan, random: &mut Random) {
 fn transaction(plan: &mut Plan, random: &mut Random, at: Duration, until: Duration) {
     let transaction = plan.transactions.len();
     plan.transactions.push(random.percent(65));
-    let end = at + moment(random, (until - at).min(Duration::from_secs(4)));
+    let end = at + moment(random, until.saturating_sub(at).min(Duration::from_secs(4)));
     for _ in 0..random.within(1..4) {
         let topic = random.index(plan.topics.len());
         let partition = partition(plan, topic, random);
         let kind = BatchKind::Transactional(transaction);
         let append = append(plan, random, topic, partition, kind, None);
-        let at = at + moment(random, end - at);
+        let at = at + moment(random, end.saturating_sub(at));
         plan.events.push((at, Event::Append(append)));
     }
     // Behind the last batch even where it is of the same moment.
