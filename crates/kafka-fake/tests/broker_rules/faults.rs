@@ -7,7 +7,6 @@ use kafka_fake::{Action, FakeCluster, Gate, InterceptedRequest};
 use kafka_wire::api::fetch::FetchRequest;
 use kafka_wire::api::metadata::MetadataRequest;
 use kafka_wire::{ApiKey, ErrorCode, NodeId, TopicId};
-use tokio::io::AsyncReadExt;
 use tokio::time::Instant;
 
 use crate::client::{Sent, Setup, TOPIC, assert_ok, base_offsets, fetch_request, produce_request, wanted};
@@ -187,11 +186,14 @@ async fn a_paused_broker_accepts_and_says_nothing_until_it_goes_on() {
 
 #[tokio::test(start_paused = true)]
 async fn a_dropped_cluster_ends_its_connections_and_listens_no_more() {
-    let Setup { cluster, network } = Setup::one_broker().await;
-    let address = cluster.address(NodeId(1)).unwrap();
-    let mut stream = network.connect(&address).unwrap();
+    let setup = Setup::one_broker().await;
+    let address = setup.cluster.address(NodeId(1)).unwrap();
+    let mut client = setup.client(1);
+    client.fetch(12, wanted(0)).await;
+    let Setup { cluster, network } = setup;
     drop(cluster);
-    assert_eq!(stream.read(&mut [0]).await.unwrap(), 0);
+    let end = tokio::time::timeout(Duration::from_mins(1), client.receive::<FetchRequest>(12)).await;
+    assert_eq!(end, Ok(None), "the connection is closed");
     assert!(network.connect(&address).is_err());
 }
 

@@ -197,3 +197,14 @@ async fn times_and_ends_of_a_log_have_offsets() {
         "not the deleted one"
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn ids_come_from_the_seed_alone() {
+    let ids = async |seed: u64| {
+        let setup = Setup::start(FakeCluster::builder().seed(seed)).await;
+        setup.cluster.create_topic(TOPIC, 1, &[]).unwrap();
+        (setup.cluster.cluster_id(), setup.cluster.topic_id(TOPIC))
+    };
+    assert_eq!(ids(7).await, ids(7).await);
+    assert_ne!(ids(7).await, ids(8).await);
+}
