@@ -61,6 +61,11 @@ enum Command {
         #[arg(long, default_value_t = 60)]
         seconds: u32,
     },
+    /// Simulations of the whole mirror under faults, from seeds: `cargo xtask sim --seeds N`, or `--seed S` for one alone
+    Sim {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// Real Kafka clusters for trials by hand: `cargo xtask kafka up [options]`
     Kafka {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
@@ -78,6 +83,7 @@ fn main() -> ExitCode {
         Command::Show => test_command::show(&root),
         Command::Bench { arguments } => test_command::bench(&root, &arguments),
         Command::Fuzz { target, seconds } => fuzz::run(&root, &target, seconds),
+        Command::Sim { arguments } => test_command::sim(&root, &arguments),
         Command::Kafka { arguments } => test_command::kafka(&root, &arguments),
     };
     match outcome {

@@ -38,6 +38,8 @@ pub(crate) struct Target {
     pub(crate) kind: String,
     /// Its root file, relative to the repository's root.
     pub(crate) root: String,
+    /// Features of its package without which it is not built.
+    pub(crate) required_features: Vec<String>,
 }
 
 /// Asks cargo for the members of the workspace; `--locked` makes a stale `Cargo.lock` an error.
@@ -117,6 +119,12 @@ fn parse_target(target: &Value, root: &Path) -> anyhow::Result<Target> {
         name: text(target, "name")?,
         kind,
         root: relative(&text(target, "src_path")?, root),
+        required_features: target["required-features"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|feature| feature.as_str().map(str::to_owned))
+            .collect(),
     })
 }
 

@@ -89,6 +89,13 @@ pub(crate) fn kafka(root: &Path, arguments: &[String]) -> anyhow::Result<()> {
     run_command(&line, &[], root)
 }
 
+/// `cargo xtask sim ..`: the simulation's own binary, in the profile of the tests, where overflows are seen.
+pub(crate) fn sim(root: &Path, arguments: &[String]) -> anyhow::Result<()> {
+    let mut line = words("cargo run --quiet --locked --package mirror-simulation --bin simulate --");
+    line.extend_from_slice(arguments);
+    run_command(&line, &[], root)
+}
+
 /// `cargo xtask show`: the first minute on real Kafka.
 pub(crate) fn show(root: &Path) -> anyhow::Result<()> {
     run_command(&words("cargo build --quiet --locked --bin heliostat"), &[], root)?;
@@ -118,6 +125,7 @@ pub(crate) fn bench(root: &Path, arguments: &[String]) -> anyhow::Result<()> {
 
 fn steps(packages: &[Package], fast: bool) -> Vec<Step> {
     let (kafka, others) = test_targets(packages);
+    let featured = featured_test_targets(packages);
     let step = |name, action| Step {
         name,
         action,
@@ -155,6 +163,13 @@ fn steps(packages: &[Package], fast: bool) -> Vec<Step> {
         },
         deny_step(),
     ];
+    if !featured.is_empty() {
+        // After the others, in a build of their own: what is planted for these tests is in nothing else.
+        steps.push(step(
+            "tests with features of their own",
+            Action::RunTests(featured_line(&featured), featured.len()),
+        ));
+    }
     if !fast {
         let mut line = words("cargo test --workspace --locked");
         line.extend(kafka.iter().flat_map(|name| ["--test".to_owned(), name.clone()]));
@@ -181,10 +196,40 @@ fn test_targets(packages: &[Package]) -> (Vec<String>, Vec<String>) {
     let targets = packages
         .iter()
         .flat_map(|package| &package.targets)
-        .filter(|target| target.kind == "test");
+        .filter(|target| target.kind == "test" && target.required_features.is_empty());
     let (kafka, others): (Vec<_>, Vec<_>) = targets.partition(|target| target.root.starts_with("tests/e2e/"));
     let names = |targets: Vec<&metadata::Target>| targets.iter().map(|target| target.name.clone()).collect();
     (names(kafka), names(others))
+}
+
+/// Test targets that are only built with features of their package: each with them, as cargo wants them written.
+fn featured_test_targets(packages: &[Package]) -> Vec<(String, Vec<String>)> {
+    let of_package = |package: &Package| {
+        let targets = package.targets.iter().filter(|target| target.kind == "test");
+        let featured = targets.filter(|target| !target.required_features.is_empty());
+        let named = featured.map(|target| {
+            let features = target.required_features.iter();
+            let features = features.map(|feature| format!("{}/{feature}", package.name));
+            (target.name.clone(), features.collect())
+        });
+        named.collect::<Vec<_>>()
+    };
+    packages.iter().flat_map(of_package).collect()
+}
+
+fn featured_line(featured: &[(String, Vec<String>)]) -> Vec<String> {
+    let features: Vec<&str> = featured
+        .iter()
+        .flat_map(|(_, features)| features.iter().map(String::as_str))
+        .collect();
+    let mut line = words("cargo test --workspace --locked --features");
+    line.push(features.join(","));
+    line.extend(
+        featured
+            .iter()
+            .flat_map(|(name, _)| ["--test".to_owned(), name.clone()]),
+    );
+    line
 }
 
 // === impl Step ===
@@ -282,13 +327,23 @@ mod tests {
             name: name.into(),
             kind: kind.into(),
             root: root.into(),
+            required_features: Vec::new(),
         };
         let package = |name: &str, targets| Package {
             name: name.into(),
             targets,
             ..Package::default()
         };
+        let bugs = Target {
+            required_features: vec!["seeded-bugs".into()],
+            ..target(
+                "seeded_bugs",
+                "test",
+                "crates/mirror-simulation/tests/seeded_bugs.rs",
+            )
+        };
         vec![
+            package("mirror-simulation", vec![bugs]),
             package(
                 "kafka-client",
                 vec![target("peer", "test", "crates/kafka-client/tests/peer.rs")],
@@ -307,7 +362,7 @@ mod tests {
     #[test]
     fn every_test_target_runs_in_exactly_one_step() {
         let lines: Vec<String> = steps(&packages(), false).iter().map(Step::command_line).collect();
-        for name in ["peer", "e2e_codecs", "flows"] {
+        for name in ["peer", "e2e_codecs", "flows", "seeded_bugs"] {
             let runs = lines
                 .iter()
                 .filter(|line| line.contains(&format!("--test {name}")))
@@ -330,7 +385,7 @@ mod tests {
 
     #[test]
     fn without_tests_on_real_kafka_their_step_cannot_pass() {
-        let steps = steps(&packages()[..1], false);
+        let steps = steps(&packages()[..2], false);
         let last = steps.last().expect("there are steps");
         assert!(matches!(last.action, Action::RunTests(_, 1..)), "{last:?}");
     }

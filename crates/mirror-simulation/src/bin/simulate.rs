@@ -1,4 +1,5 @@
 //! `cargo xtask sim`: seeds by the minute, and the replay of one.
+#![forbid(unsafe_code)]
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,

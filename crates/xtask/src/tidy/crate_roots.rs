@@ -103,6 +103,7 @@ mod tests {
                 name: "kafka_a".into(),
                 kind: "lib".into(),
                 root: "crates/kafka-a/src/lib.rs".into(),
+                required_features: Vec::new(),
             }],
         };
         let tree = Tree::of(&[

@@ -157,6 +157,7 @@ mod tests {
             name: "peer".into(),
             kind: "test".into(),
             root: "a.rs".into(),
+            required_features: Vec::new(),
         };
         let mut first = package("kafka-client", &[]);
         first.targets = vec![target.clone()];

@@ -36,11 +36,16 @@ pub(crate) fn check(sources: &[RustSource<'_>], report: &mut Report) {
     }
 }
 
-/// Tests and benches, and the embedded broker, whose peers are programs that the same person started.
+/// Tests and benches, and the embedded broker and the simulation, whose peers are programs that the same person started.
 fn may_decode(path: &str) -> bool {
-    ["tests/", "benches/", "crates/kafka-fake/"]
-        .iter()
-        .any(|place| path.starts_with(place))
+    [
+        "tests/",
+        "benches/",
+        "crates/kafka-fake/",
+        "crates/mirror-simulation/",
+    ]
+    .iter()
+    .any(|place| path.starts_with(place))
 }
 
 #[cfg(test)]
