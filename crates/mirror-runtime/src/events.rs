@@ -280,7 +280,7 @@ pub(crate) fn state_not_kept(reason: &io::Error) {
     );
 }
 
-pub(crate) fn not_left(reason: &ClientError) {
+pub(crate) fn not_left(reason: &impl std::fmt::Display) {
     warn!(
         "the group was not left: others wait for our members' sessions to end, unless this process is started again \
          before: {reason}"

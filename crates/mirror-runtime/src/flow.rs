@@ -19,8 +19,9 @@ use kafka_wire::api::metadata::MetadataResponse;
 use kafka_wire::ids::TopicPartition;
 use mirror_config::{FlowConfig, LifeConfig, MemoryConfig};
 use mirror_core::status::{FlowState, MemberStatus, MembershipStatus};
+use mirror_positions::PositionTopicError;
 use tokio::sync::{Notify, mpsc, watch};
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use crate::connect;
 use crate::control::FlowCommand;
@@ -39,6 +40,10 @@ use crate::tasks::Task;
 /// Members of other processes stand still while we drain for them: no longer than this, whatever the group would allow.
 const REVOKE_DRAIN_MAX: Duration = Duration::from_secs(10);
 
+/// The group is not waited for any longer after a drain that took all its time, so that the process is gone within five
+/// seconds with the drain time-out it has by default.
+const LEAVE_AFTER_DRAIN_MAX: Duration = Duration::from_millis(1_900);
+
 /// What all generations of a flow use.
 pub(crate) struct FlowContext {
     pub(crate) config: FlowConfig,
@@ -48,6 +53,8 @@ pub(crate) struct FlowContext {
     pub(crate) target: Arc<Cluster>,
     pub(crate) store: Arc<PositionStore>,
     pub(crate) target_topics: Arc<TargetTopics>,
+    /// Why positions cannot be claimed for any generation, once that is known.
+    pub(crate) unclaimable: Arc<watch::Sender<Option<PositionTopicError>>>,
     keys: Arc<AtomicU32>,
     topics: Mutex<Topics>,
     topics_changed: Notify,
@@ -87,6 +94,8 @@ pub(crate) struct Flow {
     membership: Membership,
     commands: mpsc::Receiver<FlowCommand>,
     state: Arc<StateFolder>,
+    /// When the group is no longer waited for to let us go: set when the process is asked to end.
+    leave_until: Option<Instant>,
     _remembering: Task<()>,
     _target_watch: Task<()>,
 }
@@ -178,6 +187,19 @@ impl FlowContext {
         }
     }
 
+    /// Ready with the reason when positions cannot be claimed, however often it is tried. Cancel safe.
+    async fn positions_unclaimable(&self) -> PositionTopicError {
+        let mut reasons = self.unclaimable.subscribe();
+        loop {
+            let reason = reasons.borrow_and_update().clone();
+            if let Some(reason) = reason {
+                return reason;
+            }
+            // The sender is ours, so waiting cannot fail.
+            let _changed = reasons.changed().await;
+        }
+    }
+
     /// The record is left out from the next start of its partition on.
     pub(crate) fn skip_record(&self, tp: &TopicPartition, offset: i64) {
         let mut skipped = self.skipped.lock().unwrap_or_else(PoisonError::into_inner);
@@ -225,15 +247,20 @@ impl Flow {
             Ok(mut flow) => {
                 let end = flow.work(&mut stop).await;
                 events::stopped(&shared.counters.totals(), &shared.halts());
-                match flow.membership.leave().await {
+                let left = match flow.leave_until {
+                    Some(deadline) => timeout_at(deadline, flow.membership.leave()).await,
+                    None => Ok(flow.membership.leave().await),
+                };
+                match left {
                     // They have left: nobody needs to speak for them at the next start.
-                    Ok(()) => {
+                    Ok(Ok(())) => {
                         if let Err(error) = flow.state.forget() {
                             events::state_not_kept(&error);
                         }
                     }
                     // The next start takes their places.
-                    Err(error) => events::not_left(&error),
+                    Ok(Err(error)) => events::not_left(&error),
+                    Err(_elapsed) => events::not_left(&"its coordinator does not answer"),
                 }
                 end
             }
@@ -287,6 +314,7 @@ impl Flow {
             target,
             store: Arc::new(store),
             target_topics,
+            unclaimable: Arc::default(),
             keys,
             topics: Mutex::default(),
             topics_changed: Notify::new(),
@@ -312,6 +340,7 @@ impl Flow {
             membership,
             commands,
             state,
+            leave_until: None,
         })
     }
 
@@ -323,6 +352,7 @@ impl Flow {
                 biased;
                 () = stop.requested() => return FlowEnd::Shutdown,
                 panicked = shared.tasks.panicked() => return FlowEnd::Failed(RunError::Panicked(panicked)),
+                error = self.context.positions_unclaimable() => return FlowEnd::Failed(RunError::Positions(error)),
                 event = self.membership.next_event() => event,
                 Some(command) = self.commands.recv() => {
                     command.answer_without_partitions();
@@ -409,6 +439,7 @@ impl Flow {
         match interruption {
             Interruption::End(end) => {
                 shared.set_state(FlowState::Draining);
+                self.leave_until = Some(Instant::now() + drain_timeout + LEAVE_AFTER_DRAIN_MAX);
                 generation.drain(sleep(drain_timeout)).await;
                 Ended::Flow(end)
             }

@@ -118,7 +118,7 @@ pub(crate) async fn join(
             context.config.source.retry_backoff,
             context.config.source.reconnect_backoff_max,
         ),
-        leader_user_data: fence_source(&context.store),
+        leader_user_data: fence_source(context),
     };
     let membership = Membership::join(
         Arc::clone(group_cluster),
@@ -131,15 +131,24 @@ pub(crate) async fn join(
 
 /// Positions in a topic are fenced by a number that the group's leader takes anew for each generation and hands out
 /// with the assignment. Positions in a group are fenced by the group itself.
-fn fence_source(store: &PositionStore) -> Option<LeaderUserData> {
-    let PositionStore::TargetTopic(positions) = store else {
+///
+/// A topic that holds something else than positions is told to the flow: the group would try again for ever.
+fn fence_source(context: &FlowContext) -> Option<LeaderUserData> {
+    let PositionStore::TargetTopic(positions) = &*context.store else {
         return None;
     };
     let topic = Arc::clone(&positions.topic);
+    let unclaimable = Arc::clone(&context.unclaimable);
     Some(Arc::new(move || {
-        let topic = Arc::clone(&topic);
+        let (topic, unclaimable) = (Arc::clone(&topic), Arc::clone(&unclaimable));
         Box::pin(async move {
-            let fence = topic.claim().await.map_err(|error| error.to_string())?;
+            let fence = topic.claim().await.map_err(|error| {
+                let text = error.to_string();
+                if !error.may_pass() {
+                    unclaimable.send_replace(Some(error));
+                }
+                text
+            })?;
             Ok(Bytes::copy_from_slice(&fence.to_be_bytes()))
         })
     }))

@@ -10,6 +10,9 @@ use crate::events;
 
 /// The last commit may take this much longer than everything before it.
 const FINAL_COMMIT_TIMEOUT: Duration = Duration::from_secs(2);
+/// As above, where the target has been silent for the whole drain: with the group to leave, which may be there as well, the
+/// process is gone within two seconds of the drain in any case.
+const FINAL_COMMIT_TIMEOUT_OF_SILENCE: Duration = Duration::from_secs(1);
 
 // === impl Generation ===
 
@@ -50,7 +53,12 @@ impl Generation {
         ownership.give_up();
         drop(producer);
         stop_committing.send_replace(true);
-        let last_commit = timeout(FINAL_COMMIT_TIMEOUT, committer.ended()).await;
+        let patience = if drained {
+            FINAL_COMMIT_TIMEOUT
+        } else {
+            FINAL_COMMIT_TIMEOUT_OF_SILENCE
+        };
+        let last_commit = timeout(patience, committer.ended()).await;
         if !matches!(last_commit, Ok(Ok(Ok(())))) {
             events::last_commit_failed();
         }
