@@ -62,9 +62,11 @@ pub(super) async fn answer(call: &Call, request: &FetchRequest) -> FetchResponse
         return session_error(code);
     }
     let deadline = Instant::now() + from_ms(request.max_wait_ms);
+    let bytes_max = bytes_max(call, request);
     let limits = Limits {
-        bytes_max: usize::try_from(request.max_bytes).unwrap_or(0),
-        bytes_min: usize::try_from(request.min_bytes).unwrap_or(0),
+        bytes_max,
+        // More than fits into the answer would wait in vain.
+        bytes_min: usize::try_from(request.min_bytes).unwrap_or(0).min(bytes_max),
         is_committed: request.isolation_level == READ_COMMITTED,
     };
     let (opened, wanted) = match open(call, request) {
@@ -83,6 +85,13 @@ pub(super) async fn answer(call: &Call, request: &FetchRequest) -> FetchResponse
         })
         .await;
     respond(call, opened, wanted, reads)
+}
+
+/// What the client asks for, at most what brokers give: their `fetch.max.bytes`.
+fn bytes_max(call: &Call, request: &FetchRequest) -> usize {
+    let setting = call.shared.state().broker_setting("fetch.max.bytes");
+    let ours = setting.parse().unwrap_or(i32::MAX);
+    usize::try_from(request.max_bytes.min(ours)).unwrap_or(0)
 }
 
 /// Finds the session and all that is wanted in it.

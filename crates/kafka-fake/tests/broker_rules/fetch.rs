@@ -79,28 +79,26 @@ async fn the_first_batch_is_whole_even_above_both_limits() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn only_the_first_partition_with_records_may_exceed_the_limit() {
-    let setup = Setup::start(kafka_fake::FakeCluster::builder()).await;
-    setup.cluster.create_topic(TOPIC, 3, &[]).unwrap();
-    let mut client = setup.client(1);
-    for partition in [1, 2] {
-        client.produce(9, partition, &Sent::values(&["a"])).await;
-    }
-    let partitions = (0..3)
-        .map(|partition| FetchPartition {
+async fn only_the_first_partition_with_records_may_exceed_the_limits_of_either_side() {
+    for (ours, theirs) in [(10, 1 << 20), (1 << 20, 10)] {
+        let builder = kafka_fake::FakeCluster::builder().setting("fetch.max.bytes", &theirs);
+        let setup = Setup::start(builder).await;
+        setup.cluster.create_topic(TOPIC, 3, &[]).unwrap();
+        let mut client = setup.client(1);
+        for partition in [1, 2] {
+            client.produce(9, partition, &Sent::values(&["a"])).await;
+        }
+        let partitions = (0..3).map(|partition| FetchPartition {
             partition,
             ..wanted(0)
-        })
-        .collect();
-    let mut request = fetch_request(TopicId::ZERO, partitions);
-    request.max_bytes = 10;
-    let answer = client.call(12, &request).await;
-    let sizes: Vec<_> = answer.topics[0]
-        .partitions
-        .iter()
-        .map(|partition| partition.records.len())
-        .collect();
-    assert_eq!(sizes, [0, Sent::values(&["a"]).size(), 0]);
+        });
+        let mut request = fetch_request(TopicId::ZERO, partitions.collect());
+        request.max_bytes = ours;
+        let answer = client.call(12, &request).await;
+        let partitions = answer.topics[0].partitions.iter();
+        let sizes: Vec<_> = partitions.map(|partition| partition.records.len()).collect();
+        assert_eq!(sizes, [0, Sent::values(&["a"]).size(), 0]);
+    }
 }
 
 #[tokio::test(start_paused = true)]
