@@ -60,6 +60,9 @@ async fn one_way(
     if direction.cut_after == Some(0) {
         return End::Broken;
     }
+    if to.write_all(&direction.prefix).await.is_err() {
+        return End::Broken;
+    }
     let window = direction.window_bytes.max(1);
     let mut line = Line::new(direction);
     let mut is_open = true;
@@ -221,6 +224,16 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_prefix_comes_first() {
+        let direction = Direction {
+            prefix: Bytes::from_static(b"alert"),
+            ..Direction::default()
+        };
+        let (read, _) = arrived(TEXT, direction).await;
+        assert_eq!(read, b"alert0123456789");
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_cut_of_one_direction_breaks_both() {
         let ((mut client, outer), (inner, mut broker)) = (duplex(64), duplex(64));
         let mut link = Link::default();
@@ -284,7 +297,7 @@ mod tests {
             ..Direction::default()
         };
         let opening = async {
-            sleep_until(Instant::now() + Duration::from_secs(3)).await;
+            tokio::time::advance(Duration::from_secs(3)).await;
             gate.open();
         };
         let ((read, time), ()) = tokio::join!(arrived(TEXT, direction), opening);
