@@ -6,12 +6,17 @@
 )]
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Lines, Read};
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, ChildStderr, Command, Output, Stdio};
+use std::time::Duration;
 
+use kafka_client::{Cluster, ClusterSettings, ConnectionSettings, Network};
+use kafka_record::{BatchBuilder, Codec, CodecContexts};
+use kafka_wire::api::produce::{ProducePartition, ProduceRequest, ProduceTopic};
 use serde_json::Value;
 use tempfile::TempDir;
+use tokio::runtime::Builder;
 
 /// The program, with a folder for temporary files that can be looked into afterwards.
 fn heliostat(temporary: &Path, line: &str) -> Command {
@@ -47,6 +52,104 @@ fn demo(line: &str) -> Value {
     serde_json::from_slice(&stdout).unwrap()
 }
 
+/// A demonstration without an end, whose mirror is at work.
+struct Running {
+    process: Child,
+    errors: Lines<BufReader<ChildStderr>>,
+    /// `host:port` of a broker of the target.
+    target: String,
+    temporary: TempDir,
+}
+
+// === impl Running ===
+
+impl Running {
+    fn start() -> Self {
+        let temporary = TempDir::new().unwrap();
+        let mut process = heliostat(temporary.path(), "demo --rate 500")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut errors = BufReader::new(process.stderr.take().unwrap()).lines();
+        let mut until = |found: &dyn Fn(&str) -> bool| {
+            let mut lines = errors.by_ref().map(Result::unwrap);
+            lines
+                .find(|line| found(line))
+                .expect("the demonstration ended too early")
+        };
+        let target = until(&|line| line.starts_with("  target  "));
+        let target = target.split([' ', ',']).find(|word| word.contains(':'));
+        until(&|line| line.contains("| mirrored ") && !line.contains("| mirrored 0 "));
+        Self {
+            target: target.unwrap().to_owned(),
+            process,
+            errors,
+            temporary,
+        }
+    }
+
+    /// Types Ctrl-C; answers exit code and result.
+    fn interrupt(mut self) -> (Option<i32>, String) {
+        let pid = self.process.id().to_string();
+        let sent = Command::new("kill").args(["-INT", &pid]).status().unwrap();
+        assert!(sent.success());
+        // Read to the end, or the demonstration would wait for somebody to read.
+        self.errors.by_ref().for_each(drop);
+        let mut result = String::new();
+        let mut out = self.process.stdout.take().unwrap();
+        out.read_to_string(&mut result).unwrap();
+        let code = self.process.wait().unwrap().code();
+        let left_behind = fs::read_dir(self.temporary.path()).unwrap().count();
+        assert_eq!(left_behind, 0, "left behind");
+        (code, result)
+    }
+}
+
+/// Writes a record to partition 0 of `testtopic`, as a stranger.
+fn produce_one(bootstrap: &str) {
+    let settings = ClusterSettings {
+        alias: "target".to_owned(),
+        bootstrap: vec![bootstrap.to_owned()],
+        connection: ConnectionSettings {
+            client_id: "stranger".into(),
+            connect_timeout: Duration::from_secs(10),
+            request_timeout: Duration::from_secs(10),
+            response_bytes_max: 1 << 20,
+            network: Network::Tcp,
+        },
+    };
+    let mut builder = BatchBuilder::new();
+    builder.push_fields(0, None, Some(b"nobody wrote this to the source"), &[]);
+    let batch = builder
+        .finish(Codec::None, None, &mut CodecContexts::new())
+        .unwrap();
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let cluster = Cluster::connect(settings).await.unwrap();
+        let metadata = cluster.metadata(Some(vec!["testtopic".into()])).await.unwrap();
+        let topic = &metadata.topics[0];
+        let mut partitions = topic.partitions.iter();
+        let first = partitions.find(|partition| partition.partition_index == 0);
+        let request = ProduceRequest {
+            transactional_id: None,
+            acks: -1,
+            timeout_ms: 10_000,
+            topics: vec![ProduceTopic {
+                topic: "testtopic".into(),
+                topic_id: topic.topic_id,
+                partitions: vec![ProducePartition {
+                    partition: 0,
+                    header: batch.stamp(-1, -1, -1),
+                    payload: batch.payload().clone(),
+                }],
+            }],
+        };
+        let answer = cluster.call(first.unwrap().leader_id, &request).await.unwrap();
+        assert!(answer.topics[0].partitions[0].error_code.is_ok(), "{answer:?}");
+    });
+}
+
 #[test]
 fn every_record_is_mirrored() {
     let result = demo("--records 20000");
@@ -77,27 +180,22 @@ fn faults_lose_nothing() {
 
 #[test]
 fn a_signal_ends_the_load_and_there_is_a_result_all_the_same() {
-    let temporary = TempDir::new().unwrap();
-    let mut demo = heliostat(temporary.path(), "demo --rate 500")
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(demo.stderr.take().unwrap())
-        .lines()
-        .map(Result::unwrap);
-    let mirrors = lines.any(|line| line.contains("| mirrored ") && !line.contains("| mirrored 0 "));
-    assert!(mirrors, "it ended before it mirrored: {:?}", demo.wait());
-    let pid = demo.id().to_string();
-    let sent = Command::new("kill").args(["-INT", &pid]).status().unwrap();
-    assert!(sent.success());
-    // Read to the end, or the demonstration would wait for somebody to read.
-    let said: Vec<String> = lines.collect();
-    let mut result = String::new();
-    demo.stdout.take().unwrap().read_to_string(&mut result).unwrap();
-    assert_eq!(demo.wait().unwrap().code(), Some(0), "{said:?}{result}");
+    let demo = Running::start();
+    let (code, result) = demo.interrupt();
+    assert_eq!(code, Some(0), "{result}");
     assert!(result.starts_with("equal: each of "), "{result}");
-    assert_eq!(fs::read_dir(temporary.path()).unwrap().count(), 0, "left behind");
+}
+
+#[test]
+fn a_record_that_is_on_the_target_alone_is_found() {
+    let demo = Running::start();
+    produce_one(&demo.target);
+    let (code, result) = demo.interrupt();
+    assert_eq!(code, Some(1), "{result}");
+    assert!(
+        result.starts_with("DIFFERENT: ") && result.contains("nobody wrote this to the source"),
+        "{result}"
+    );
 }
 
 #[test]
