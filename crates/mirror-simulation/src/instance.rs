@@ -1,10 +1,11 @@
 //! A mirror process of a world, and its connections: watched, and cut off all at once when the process is killed.
 
+use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 
 use kafka_client::{Connecting, Dial};
 use kafka_fake::MemoryNetwork;
@@ -22,6 +23,15 @@ pub(crate) struct Instance {
     trace: Trace,
     watcher: Arc<Watcher>,
     is_dead: AtomicBool,
+    isolation: Mutex<Isolated>,
+}
+
+/// A process that nothing reaches and that reaches nobody, without knowing it.
+#[derive(Default)]
+struct Isolated {
+    is_isolated: bool,
+    /// Who waits for the end of it.
+    waiting: Vec<Waker>,
 }
 
 /// [`Dial`] for one process.
@@ -51,12 +61,32 @@ impl Instance {
             trace,
             watcher,
             is_dead: AtomicBool::new(false),
+            isolation: Mutex::default(),
         })
     }
 
     /// From now on nothing leaves or reaches the process, however many of its tasks still run.
     pub(crate) fn cut_off(&self) {
         self.is_dead.store(true, Ordering::Relaxed);
+    }
+
+    /// While isolated, connections stay open and nothing moves on them, as behind a cable that was pulled out.
+    pub(crate) fn isolate(&self, is_isolated: bool) {
+        let mut isolation = self.isolation.lock().unwrap_or_else(PoisonError::into_inner);
+        isolation.is_isolated = is_isolated;
+        for waiting in isolation.waiting.drain(..) {
+            waiting.wake();
+        }
+    }
+
+    fn poll_reachable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.check_alive()?;
+        let mut isolation = self.isolation.lock().unwrap_or_else(PoisonError::into_inner);
+        if isolation.is_isolated {
+            isolation.waiting.push(context.waker().clone());
+            return Poll::Pending;
+        }
+        Poll::Ready(Ok(()))
     }
 
     fn check_alive(&self) -> io::Result<()> {
@@ -80,7 +110,7 @@ impl Instance {
 impl Dial for InstanceNetwork {
     fn dial<'a>(&'a self, address: &'a str) -> Connecting<'a> {
         Box::pin(async move {
-            self.0.check_alive()?;
+            poll_fn(|context| self.0.poll_reachable(context)).await?;
             let (reads, writes) = split(self.0.network.connect(address)?);
             let reads = MortalReads {
                 inner: reads,
@@ -118,7 +148,7 @@ impl<W: AsyncWrite + Unpin> AsyncWrite for WatchedWrites<W> {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.instance.check_alive()?;
+        ready!(self.instance.poll_reachable(context))?;
         let written = Pin::new(&mut self.inner).poll_write(context, bytes);
         if let Poll::Ready(Ok(count)) = written {
             self.take_in(&bytes[..count]);
@@ -151,7 +181,7 @@ impl<R: AsyncRead + Unpin> AsyncRead for MortalReads<R> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        self.instance.check_alive()?;
+        ready!(self.instance.poll_reachable(context))?;
         Pin::new(&mut self.inner).poll_read(context, buffer)
     }
 }

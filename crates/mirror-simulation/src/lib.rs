@@ -32,5 +32,5 @@ mod world;
 pub use dump::Isolation;
 pub use instance::Watcher;
 pub use runtime::run;
-pub use simulation::{Failure, Report, simulate};
+pub use simulation::{Failure, Report, Totals, simulate};
 pub use world::{Adjust, POSITIONS_TOPIC, WALL_CLOCK_START_MS, World, WorldSettings};

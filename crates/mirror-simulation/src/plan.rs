@@ -116,6 +116,8 @@ pub enum Event {
     Start(usize),
     Stop(usize),
     Kill(usize),
+    /// Its cable is pulled out, or put back in.
+    Isolate(usize, bool),
 }
 
 /// One batch appended to the source.
@@ -162,40 +164,25 @@ impl Plan {
         draw::plan(seed)
     }
 
-    /// Is something of this plan allowed to leave records on the target twice: an end of a process that no position could be
-    /// stored at, or a request whose outcome nobody can know?
-    pub fn may_duplicate(&self) -> bool {
-        let unknown = |storm: &Storm| match storm.action {
-            Action::Cut | Action::CutAnswer | Action::Swallow | Action::DelayAnswer(_) | Action::Delay(_) => {
-                true
-            }
-            Action::Pass
-            | Action::Fail(_)
-            | Action::AlterAnswer(_)
-            | Action::Throttle(_)
-            | Action::Hold(_) => {
-                // A group that cannot be asked for a while is left and joined anew.
-                storm.api != ApiKey::Produce && storm.api != ApiKey::Fetch
-            }
-        };
-        let indefinite = |event: &Event| match event {
+    /// Is there any fault that keeps a mirror from its clusters for a while?
+    pub fn has_outages(&self) -> bool {
+        let is_outage = |event: &Event| match event {
             Event::Crash(..)
             | Event::Pause(..)
+            | Event::MoveLeader { .. }
             | Event::HoldReplication { .. }
-            | Event::Kill(_)
-            | Event::Stop(_) => true,
+            | Event::Isolate(..) => true,
             Event::Append(_)
             | Event::EndTransaction { .. }
             | Event::Restart(..)
             | Event::Resume(..)
-            | Event::MoveLeader { .. }
             | Event::CloseFetchSessions(_)
             | Event::Grow { .. }
-            | Event::Start(_) => false,
+            | Event::Start(_)
+            | Event::Stop(_)
+            | Event::Kill(_) => false,
         };
-        self.shape.instances > 1
-            || self.storms.iter().any(unknown)
-            || self.events.iter().any(|(_, event)| indefinite(event))
+        !self.storms.is_empty() || self.events.iter().any(|(_, event)| is_outage(event))
     }
 }
 

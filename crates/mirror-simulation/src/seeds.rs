@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::simulation::{Failure, simulate};
+use crate::simulation::{Failure, Totals, simulate};
 
 /// Which seeds.
 #[derive(Debug, Clone, Copy)]
@@ -28,6 +28,7 @@ pub struct Summary {
     pub records: u64,
     /// Target records beyond the first copies.
     pub duplicates: u64,
+    pub totals: Totals,
     /// Virtual time, all together.
     pub simulated: Duration,
     /// Real time.
@@ -62,6 +63,7 @@ pub fn run(seeds: &Seeds, on_failure: impl Fn(&Failure) + Sync) -> Summary {
                         Ok(report) => {
                             summary.records += report.agreement.records;
                             summary.duplicates += report.agreement.duplicates;
+                            summary.totals += report.totals;
                             summary.simulated += report.elapsed;
                         }
                         Err(failure) => {
@@ -86,12 +88,13 @@ impl fmt::Display for Summary {
         write!(
             f,
             "{} seeds in {:.1} s, {per_minute:.0} seeds per minute: {:.0} minutes simulated, {} records compared, \
-             {} duplicates, {} failed {:?}",
+             {} duplicates, {:?}, {} failed {:?}",
             self.seeds,
             self.took.as_secs_f64(),
             self.simulated.as_secs_f64() / 60.0,
             self.records,
             self.duplicates,
+            self.totals,
             self.failed.len(),
             self.failed,
         )

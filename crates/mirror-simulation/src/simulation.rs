@@ -1,5 +1,6 @@
 //! One seed from its plan to its verdict.
 
+use std::ops::AddAssign;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -8,6 +9,7 @@ use anyhow::{Context as _, Result, anyhow, ensure};
 use kafka_client::{Cluster, ClusterSettings, ConnectionSettings, admin};
 use kafka_fake::FakeCluster;
 use mirror_config::{Assignor, Config, Positions, defaults};
+use mirror_core::status::ProcessStatus;
 use mirror_oracle::{Agreement, Rule};
 use mirror_runtime::Outcome;
 use tokio::time::{sleep, timeout};
@@ -31,8 +33,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// session and a rebalance that follow, and as much again.
 const CATCH_UP_MAX: Duration = Duration::from_mins(3);
 
-/// A process that was asked to end ends within this: its drain and its leave, and what they wait for.
-const STOP_MAX: Duration = Duration::from_mins(2);
+/// A process that was asked to end ends within this, whatever its clusters do: three seconds for its drain, five to leave.
+const STOP_MAX: Duration = Duration::from_secs(9);
 
 /// An operator who wants more partitions does not wait longer for a broker.
 const OPERATORS_PATIENCE: Duration = Duration::from_secs(1);
@@ -41,9 +43,21 @@ const OPERATORS_PATIENCE: Duration = Duration::from_secs(1);
 #[derive(Debug, Clone)]
 pub struct Report {
     pub agreement: Agreement,
+    pub totals: Totals,
     pub trace: Trace,
     /// How much virtual time it took.
     pub elapsed: Duration,
+}
+
+/// What all processes of a simulation went through, by their own account.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Totals {
+    pub processes: u64,
+    /// Batches that were sent again.
+    pub retries: u64,
+    pub rebalances: u64,
+    /// Batches that were sent and given up without an answer.
+    pub withdrawn: u64,
 }
 
 /// A simulation that found something.
@@ -84,6 +98,8 @@ struct Simulation<'a> {
     checkers: Checkers,
     /// The process of each instance, where it runs.
     instances: Vec<Option<u32>>,
+    kills: u64,
+    stops: u64,
 }
 
 // === impl Simulation ===
@@ -122,6 +138,8 @@ impl<'a> Simulation<'a> {
             load: Load::new(plan, ledger),
             checkers,
             instances: vec![None; plan.shape.instances],
+            kills: 0,
+            stops: 0,
         })
     }
 
@@ -136,20 +154,22 @@ impl<'a> Simulation<'a> {
         self.look_until(plan.span).await?;
         self.heal().await?;
         self.catch_up().await?;
-        let withdrawn = self.stop_all().await?;
+        self.stop_all().await?;
         self.checkers.look(&mut self.world);
         self.checkers.verdict()?;
         let rule = match plan.shape.partitioning {
             PartitioningPlan::Preserve => Rule::preserve(),
             PartitioningPlan::ByKey { target_partitions } => Rule::by_key(target_partitions),
         };
-        let rule = if plan.may_duplicate() || withdrawn > 0 {
+        let totals = Totals::of(self.world.ended_mirrors());
+        let rule = if self.may_have_duplicates(&totals) {
             rule.at_least_once(None)
         } else {
             rule
         };
         Ok(Report {
             agreement: self.world.compare(&rule)?,
+            totals,
             trace: self.world.trace().clone(),
             elapsed: self.world.elapsed(),
         })
@@ -202,12 +222,17 @@ impl<'a> Simulation<'a> {
                 self.grow(&plan.topics[*topic].name, *partitions).await;
             }
             Event::Start(instance) => self.start_mirror(*instance)?,
-            Event::Stop(instance) => drop(self.stop_mirror(*instance).await?),
+            Event::Stop(instance) => {
+                self.stops += 1;
+                self.stop_mirror(*instance).await?;
+            }
             Event::Kill(instance) => {
                 if let Some(number) = self.instances[*instance].take() {
                     self.world.kill_mirror(number).await;
+                    self.kills += 1;
                 }
             }
+            Event::Isolate(instance, is_isolated) => self.isolate(*instance, *is_isolated),
         }
         Ok(())
     }
@@ -226,24 +251,23 @@ impl<'a> Simulation<'a> {
         Ok(())
     }
 
-    /// Answers how many batches the process gave up at its end.
-    async fn stop_mirror(&mut self, instance: usize) -> Result<u64> {
+    fn isolate(&self, instance: usize, is_isolated: bool) {
+        if let Some(number) = self.instances[instance] {
+            self.world.isolate_mirror(number, is_isolated);
+        }
+    }
+
+    async fn stop_mirror(&mut self, instance: usize) -> Result<()> {
         let Some(number) = self.instances[instance].take() else {
-            return Ok(0);
+            return Ok(());
         };
-        let status = self.world.status(number);
-        let withdrawn = status
-            .flows
-            .iter()
-            .map(|flow| flow.totals.possibly_duplicated_batches);
-        let withdrawn = withdrawn.sum();
         let outcome = timeout(STOP_MAX, self.world.stop_mirror(number)).await;
         let outcome = outcome.with_context(|| format!("mirror {number} does not end"))??;
         ensure!(
             outcome == Outcome::Drained,
             "mirror {number} ended as {outcome:?}"
         );
-        Ok(withdrawn)
+        Ok(())
     }
 
     /// An operator's client of its own asks for more partitions; nobody answers where the brokers are down.
@@ -294,6 +318,7 @@ impl<'a> Simulation<'a> {
             }
         }
         for instance in 0..self.instances.len() {
+            self.isolate(instance, false);
             self.start_mirror(instance)?;
         }
         Ok(())
@@ -312,12 +337,45 @@ impl<'a> Simulation<'a> {
         Ok(())
     }
 
-    async fn stop_all(&mut self) -> Result<u64> {
-        let mut withdrawn = 0;
+    async fn stop_all(&mut self) -> Result<()> {
         for instance in 0..self.instances.len() {
-            withdrawn += self.stop_mirror(instance).await?;
+            self.stop_mirror(instance).await?;
         }
-        Ok(withdrawn)
+        Ok(())
+    }
+
+    /// Duplicates are for a process that was killed, and for one that had to let go of its partitions while something kept it
+    /// from its clusters: what it had sent, or where it stood, may be unknown then.
+    fn may_have_duplicates(&self, totals: &Totals) -> bool {
+        let let_go = totals.rebalances > 0 || self.stops > 0 || totals.withdrawn > 0;
+        self.kills > 0 || (self.plan.has_outages() && let_go)
+    }
+}
+
+// === impl Totals ===
+
+impl Totals {
+    fn of(ended: &[ProcessStatus]) -> Self {
+        let flows = ended.iter().flat_map(|process| &process.flows);
+        let nothing = Self {
+            processes: u64::try_from(ended.len()).unwrap_or(u64::MAX),
+            ..Self::default()
+        };
+        flows.fold(nothing, |sum, flow| Self {
+            retries: sum.retries + flow.totals.produce_retries,
+            rebalances: sum.rebalances + flow.totals.rebalances,
+            withdrawn: sum.withdrawn + flow.totals.possibly_duplicated_batches,
+            ..sum
+        })
+    }
+}
+
+impl AddAssign for Totals {
+    fn add_assign(&mut self, other: Self) {
+        self.processes += other.processes;
+        self.retries += other.retries;
+        self.rebalances += other.rebalances;
+        self.withdrawn += other.withdrawn;
     }
 }
 

@@ -30,6 +30,7 @@ use kafka_client::Network;
 use kafka_fake::{FakeCluster, FakeClusterBuilder, MemoryNetwork};
 use kafka_record::Codec;
 use mirror_config::{Config, Environment, daemon_file};
+use mirror_core::status::ProcessStatus;
 use mirror_oracle::{Agreement, Dump, Record, Rule};
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep, timeout};
@@ -81,6 +82,7 @@ pub struct World {
     state: TempDir,
     mirrors: BTreeMap<u32, RunningMirror>,
     mirrors_seen: u32,
+    ended: Vec<ProcessStatus>,
     trace: Trace,
     began: Instant,
 }
@@ -143,6 +145,7 @@ impl World {
             state: tempfile::tempdir()?,
             mirrors: BTreeMap::new(),
             mirrors_seen: 0,
+            ended: Vec::new(),
             trace: Trace::new(),
             began: Instant::now(),
         })

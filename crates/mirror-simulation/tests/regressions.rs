@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use anyhow::Result;
 use kafka_client::{Cluster, ClusterSettings, ConnectionSettings, admin};
-use kafka_fake::Action;
+use kafka_fake::{Action, InterceptedRequest};
 use kafka_wire::ApiKey;
 use mirror_core::control::halted_partitions;
 use mirror_oracle::{Record, Rule};
 use mirror_simulation::{World, WorldSettings};
 
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 
 fn records(world: &World, partitions: i32) -> Vec<Record> {
     (0..partitions)
@@ -39,6 +39,16 @@ async fn operator(world: &World) -> Result<Cluster> {
     Ok(Cluster::connect(settings).await?)
 }
 
+fn delayed(api: ApiKey, by: Duration) -> impl Fn(&InterceptedRequest<'_>) -> Action + Send + Sync {
+    move |request| {
+        if request.api == api {
+            Action::Delay(by)
+        } else {
+            Action::Pass
+        }
+    }
+}
+
 /// Seed 627: the second of two instances that grow a target topic is told that this would be no increase. Its partitions of
 /// the topic were shown as halted until the next look, a few seconds later.
 #[test]
@@ -59,15 +69,11 @@ fn two_instances_may_grow_a_topic_at_the_same_time() {
             })
             .await?;
         // Both have asked before either has an answer.
-        let slow = world.target.intercept(|request| match request.api {
-            ApiKey::CreatePartitions => Action::Delay(Duration::from_secs(5)),
-            _ => Action::Pass,
-        });
+        let growth = delayed(ApiKey::CreatePartitions, Duration::from_secs(5));
+        let slow = world.target.intercept(growth);
         // What is shown between two looks is seen.
-        let _far_away = world.target.intercept(|request| match request.api {
-            ApiKey::Metadata => Action::Delay(Duration::from_millis(50)),
-            _ => Action::Pass,
-        });
+        let looks = delayed(ApiKey::Metadata, Duration::from_millis(50));
+        let _far_away = world.target.intercept(looks);
         admin::grow_topic(&operator(&world).await?, &"orders".into(), 4).await?;
         world.write(&records(&world, 4))?;
         let mut halted = Vec::new();

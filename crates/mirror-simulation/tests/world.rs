@@ -7,13 +7,13 @@ use mirror_oracle::{Record, Rule};
 use mirror_runtime::Outcome;
 use mirror_simulation::{World, WorldSettings};
 
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 
 fn records(world: &World, from: u32, count: u32) -> Vec<Record> {
     (from..from + count)
         .map(|number| {
             Record::new("orders")
-                .partition(i32::try_from(number % 3).unwrap())
+                .partition(i32::try_from(number % 3).expect("below 3"))
                 .timestamp(world.wall_clock_ms())
                 .key(format!("key-{}", number % 7))
                 .value(format!("order {number}"))

@@ -74,7 +74,7 @@ const STORMED: &[ApiKey] = &[
 
 pub(super) fn draw(plan: &mut Plan, random: &mut Random) {
     start_mirrors(plan, random);
-    for _ in 0..random.within(0..9) {
+    for _ in 0..random.within(0..13) {
         let at = moment(random, plan.span);
         let until = at + moment(random, plan.span.saturating_sub(at).min(Duration::from_secs(8)));
         match random.within(0..100) {
@@ -118,8 +118,9 @@ pub(super) fn draw(plan: &mut Plan, random: &mut Random) {
             42..46 => hold_replication(plan, random, (at, until)),
             46..52 => grow(plan, random, at),
             52..60 => end_mirror(plan, random, (at, until), Event::Stop),
-            60..72 => end_mirror(plan, random, (at, until), Event::Kill),
-            72..84 => refusals(plan, random, (at, until)),
+            60..70 => end_mirror(plan, random, (at, until), Event::Kill),
+            70..76 => isolate(plan, random, at),
+            76..86 => refusals(plan, random, (at, until)),
             _ => network(plan, random, (at, until)),
         }
     }
@@ -208,6 +209,16 @@ fn end_mirror(plan: &mut Plan, random: &mut Random, (at, until): Window, end: fn
     let instance = random.index(plan.shape.instances);
     plan.events.push((at, end(instance)));
     plan.events.push((until, Event::Start(instance)));
+}
+
+/// Often for longer than a session lasts, so that others take over what the process still believes to own.
+fn isolate(plan: &mut Plan, random: &mut Random, at: Duration) {
+    let instance = random.index(plan.shape.instances);
+    let until = at + moment(random, Duration::from_secs(30));
+    plan.events.push((at, Event::Isolate(instance, true)));
+    if until < plan.span {
+        plan.events.push((until, Event::Isolate(instance, false)));
+    }
 }
 
 fn refusals(plan: &mut Plan, random: &mut Random, (from, until): Window) {

@@ -94,6 +94,7 @@ impl World {
         let mut running = self.mirrors.remove(&number).context("no such mirror")?;
         let ended = running.process.join_next().await;
         running.gone().await;
+        self.ended.push(running.view.status());
         match ended {
             Some(Ok(outcome)) => outcome.map_err(|error| anyhow!(error)),
             Some(Err(panicked)) => Err(anyhow!(panicked)),
@@ -115,8 +116,23 @@ impl World {
     pub async fn kill_mirror(&mut self, number: u32) {
         let mut running = self.mirrors.remove(&number).expect("a mirror of this number");
         running.instance.cut_off();
+        running.instance.isolate(false);
         running.process.shutdown().await;
         running.gone().await;
+        self.ended.push(running.view.status());
+    }
+
+    /// Pulls the cable of a process, or puts it back in: connections stay open, nothing moves on them, new ones are not made.
+    ///
+    /// # Panics
+    /// There is no such process.
+    pub fn isolate_mirror(&self, number: u32, is_isolated: bool) {
+        self.mirrors[&number].instance.isolate(is_isolated);
+    }
+
+    /// How the processes were that have ended or were killed, in the order of their ends.
+    pub fn ended_mirrors(&self) -> &[ProcessStatus] {
+        &self.ended
     }
 
     /// How a process is.
