@@ -17,7 +17,7 @@ const VALUE_BYTES_MAX: u64 = 200;
 
 pub(super) fn draw(plan: &mut Plan, random: &mut Random) {
     let until = plan.span * LOAD_PERCENT / 100;
-    let batches = random.within(10..70);
+    let batches = random.within(10..60);
     // A few plans hold more than the memory of the mirror does.
     let large_value = random.percent(8).then(|| random.within(100_000..400_000));
     for _ in 0..batches {
@@ -34,8 +34,17 @@ pub(super) fn draw(plan: &mut Plan, random: &mut Random) {
                 continue;
             }
         };
-        let append = append(plan, random, topic, partition, kind, large_value);
-        plan.events.push((at, Event::Append(append)));
+        // Batches that come at once travel side by side, which is where an order can break.
+        let burst = if random.percent(30) {
+            random.within(2..8)
+        } else {
+            1
+        };
+        for _ in 0..burst {
+            let append = append(plan, random, topic, partition, kind, large_value);
+            let at = at + moment(random, Duration::from_millis(20));
+            plan.events.push((at, Event::Append(append)));
+        }
     }
 }
 
