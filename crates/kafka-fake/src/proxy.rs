@@ -9,6 +9,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
 use kafka_wire::NodeId;
 
 use crate::fault::Gate;
@@ -46,6 +47,8 @@ pub struct Direction {
     pub window_bytes: usize,
     /// The connection breaks, both ways, when so many bytes have arrived. 0 breaks it at once.
     pub cut_after: Option<u64>,
+    /// Bytes that arrive before all that was sent, uncounted: what a peer says that does not speak Kafka.
+    pub prefix: Bytes,
     /// Bytes to change: how many bytes come before it, and the bits that turn.
     pub flips: Vec<(u64, u8)>,
     /// Nothing arrives while this is closed; what was sent meanwhile comes later, as retransmissions would.
@@ -67,6 +70,7 @@ impl Default for Direction {
             bytes_per_second: None,
             window_bytes: WINDOW_BYTES,
             cut_after: None,
+            prefix: Bytes::new(),
             flips: Vec::new(),
             gate: Gate::opened(),
         }
