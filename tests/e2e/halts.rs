@@ -149,6 +149,26 @@ fn a_topic_created_anew_under_the_running_mirror() {
     });
 }
 
+/// The mirror sees the source without the topic, shares out what is left, and sees it come back: its positions went with it.
+#[test]
+fn a_topic_that_was_gone_for_a_while_and_came_back_as_another() {
+    scenario("halts-gone", |world| {
+        let (topic, other) = fill_two_topics(world)?;
+        let mut mirror = Heliostat::start(&world.mirroring().preserve())?;
+        mirror.wait_until_caught_up(&[topic.clone(), other.clone()], LIMIT)?;
+        world.source.admin().delete_topic(&topic)?;
+        mirror.wait_for_line(&["the group assigned partitions", "partitions=3"], LIMIT)?;
+        world.source.admin().create_topic(&NewTopic::new(&topic, 3))?;
+        Producer::open(&world.source.bootstrap, &[])?.generate(&load(&topic, 100_000, 9000))?;
+        stays_halted(world, &mut mirror, &topic, &other)?;
+        mirror.stop()?;
+        // The next start knows as well.
+        let mut mirror = Heliostat::start(&world.mirroring().preserve())?;
+        mirror.wait_for_line(&[&topic, "halted", "created"], LIMIT)?;
+        mirror.stop().map(drop)
+    });
+}
+
 /// What the target refuses, at offset 100 of partition 0.
 #[derive(Clone, Copy)]
 enum Refused {

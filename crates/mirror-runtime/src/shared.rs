@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
-use kafka_wire::ids::TopicPartition;
+use kafka_wire::ids::{TopicId, TopicPartition};
 use mirror_config::{BrakeConfig, OnRefusedRecord};
 use mirror_core::brake::{Brake, BrakeSettings};
 use mirror_core::halt::{Halt, HaltReason};
@@ -36,6 +36,9 @@ pub(crate) struct FlowShared {
     /// Partitions whose position was found missing. Outlives their generation: by key nobody could tell that again once
     /// one partition of the topic has a position.
     positions_missing: Mutex<BTreeSet<TopicPartition>>,
+    /// What this process held in earlier generations, and how far. A broker drops a group's positions with the topic, so
+    /// when the topic comes back nothing else knows that it is another one.
+    mirrored: Mutex<BTreeMap<TopicPartition, (TopicId, i64)>>,
     state: Mutex<State>,
     aborted: watch::Sender<bool>,
 }
@@ -96,6 +99,7 @@ impl FlowShared {
             halts: Mutex::default(),
             not_started: Mutex::default(),
             positions_missing: Mutex::default(),
+            mirrored: Mutex::default(),
             state: Mutex::default(),
             aborted: watch::Sender::new(false),
         })
@@ -138,7 +142,12 @@ impl FlowShared {
 
     /// The generation is over. What was halted is judged anew by whoever owns it next.
     pub(crate) fn remove_all_partitions(&self) {
-        lock(&self.partitions).clear();
+        let partitions = std::mem::take(&mut *lock(&self.partitions));
+        lock(&self.mirrored).extend(partitions.into_iter().filter_map(|partition| {
+            let position = partition.acked().offset;
+            (position >= 0 && !partition.topic_id.is_zero())
+                .then(|| (partition.tp.clone(), (partition.topic_id, position)))
+        }));
         lock(&self.halts).clear();
         lock(&self.not_started).clear();
     }
@@ -177,6 +186,11 @@ impl FlowShared {
         let started: BTreeSet<_> = partitions.iter().map(|partition| &partition.tp).collect();
         not_started.retain(|(not_started, _)| !started.contains(&not_started.tp));
         (partitions, not_started)
+    }
+
+    /// The topic id and position under which this process held the partition in an earlier generation.
+    pub(crate) fn mirrored_before(&self, tp: &TopicPartition) -> Option<(TopicId, i64)> {
+        lock(&self.mirrored).get(tp).copied()
     }
 
     pub(crate) fn note_position_missing(&self, tp: TopicPartition) {

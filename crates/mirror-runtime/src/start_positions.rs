@@ -197,6 +197,27 @@ impl Start {
             halt: Some(reason),
         }
     }
+
+    /// Does not start: its topic was made anew. The position is stored under the old id again, so that the next start
+    /// halts as well.
+    pub(crate) fn recreated(offset: i64, old: TopicId, new: TopicId) -> Self {
+        Self {
+            position: Position {
+                offset,
+                leader_epoch: -1,
+            },
+            topic_id: old,
+            why: "where it stood",
+            skips_offsets: 0,
+            to_commit: false,
+            anchor: None,
+            halt: Some(HaltReason::TopicRecreated {
+                position: offset,
+                old,
+                new,
+            }),
+        }
+    }
 }
 
 fn from_committed(committed: &CommittedOffset, topic_id: TopicId) -> Start {

@@ -35,6 +35,7 @@ impl Generation {
         starts: &mut BTreeMap<TopicPartition, Start>,
     ) -> Result<(), RunError> {
         let flow = &self.flow;
+        self.judge_recreated(starts);
         for (tp, _) in starts.iter().filter(|(_, start)| !start.to_commit) {
             flow.shared.forget_position_missing(tp);
         }
@@ -86,6 +87,18 @@ impl Generation {
             flow.shared.note_position_missing(tp);
         }
         Ok(())
+    }
+
+    /// A topic that was deleted took its positions along, and came back under another id.
+    fn judge_recreated(&self, starts: &mut BTreeMap<TopicPartition, Start>) {
+        for (tp, start) in starts.iter_mut().filter(|(_, start)| start.to_commit) {
+            if let Some((old, position)) = self.flow.shared.mirrored_before(tp)
+                && !start.topic_id.is_zero()
+                && start.topic_id != old
+            {
+                *start = Start::recreated(position, old, start.topic_id);
+            }
+        }
     }
 
     /// By key, where a partition of a known topic says nothing.
