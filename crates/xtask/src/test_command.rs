@@ -173,7 +173,8 @@ fn steps(packages: &[Package], fast: bool) -> Vec<Step> {
     if !fast {
         let mut line = words("cargo test --workspace --locked");
         line.extend(kafka.iter().flat_map(|name| ["--test".to_owned(), name.clone()]));
-        line.extend(words("-- --test-threads=1"));
+        // They mostly wait for brokers: two at a time fit on two cores, and more would starve each other.
+        line.extend(words("-- --test-threads=2"));
         steps.push(step(
             "tests on real Kafka",
             Action::RunTests(line, kafka.len().max(1)),
