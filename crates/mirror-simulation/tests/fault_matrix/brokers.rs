@@ -1,11 +1,17 @@
 //! Brokers die, freeze, are far away.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
+use kafka_fake::{Action, FakeCluster};
+use kafka_protocol::messages::MetadataResponse;
+use kafka_protocol::protocol::StrBytes;
+use kafka_wire::{ApiKey, NodeId};
 use mirror_oracle::Rule;
 use mirror_simulation::{World, WorldSettings};
 
+use crate::faults::alter;
 use crate::scene::{LIMIT, PARTITIONS, Scene, TOPIC};
 
 /// A request's time-out in these scenes: an answer is given up after it.
@@ -14,7 +20,7 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 /// Settings with [`REQUEST_TIMEOUT`] on both sides.
 pub(crate) fn impatient() -> WorldSettings {
     WorldSettings {
-        adjust: std::sync::Arc::new(|config| {
+        adjust: Arc::new(|config| {
             for flow in &mut config.flows {
                 flow.source.request_timeout = REQUEST_TIMEOUT;
                 flow.target.request_timeout = REQUEST_TIMEOUT;
@@ -169,7 +175,7 @@ fn row_07_a_target_broker_stands_still_and_carries_out_later_what_it_was_asked()
 }
 
 /// Gives a partition of [`TOPIC`] that `broker` leads to another replica.
-fn move_away(cluster: &kafka_fake::FakeCluster, partition: i32, broker: kafka_wire::NodeId) -> Result<()> {
+fn move_away(cluster: &FakeCluster, partition: i32, broker: NodeId) -> Result<()> {
     if cluster.log(TOPIC, partition)?.leader != Some(broker) {
         return Ok(());
     }
@@ -182,19 +188,17 @@ fn move_away(cluster: &kafka_fake::FakeCluster, partition: i32, broker: kafka_wi
 
 #[test]
 fn row_37_a_broker_says_it_is_where_nobody_listens() -> Result<()> {
-    use kafka_protocol::messages::MetadataResponse;
-    use kafka_protocol::protocol::StrBytes;
-    use kafka_wire::ApiKey;
-
     mirror_simulation::run(async {
         let mut scene = Scene::start().await?;
-        let wrong = scene.world.source.intercept(|request| match request.api {
-            ApiKey::Metadata => crate::faults::alter(request, |answer: &mut MetadataResponse| {
+        let wrong = scene.world.source.intercept(|request| {
+            if request.api != ApiKey::Metadata {
+                return Action::Pass;
+            }
+            alter(request, |answer: &mut MetadataResponse| {
                 for broker in &mut answer.brokers {
                     broker.host = StrBytes::from_static_str("elsewhere.example");
                 }
-            }),
-            _ => kafka_fake::Action::Pass,
+            })
         });
         // Every partition's leader moves, so that every connection is looked for anew.
         for partition in 0..PARTITIONS {

@@ -13,8 +13,7 @@
 //!
 //! Every test checks its promise with the oracle or by the process' own account. What needs a real broker is in `tests/e2e`.
 
-#![forbid(unsafe_code)]
-
+mod allocations;
 mod brokers;
 mod faults;
 mod hostile;

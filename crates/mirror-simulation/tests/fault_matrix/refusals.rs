@@ -1,1 +1,432 @@
-//! soon
+//! The target refuses, or seems to.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use kafka_fake::{Action, FakeCluster, InterceptedRequest};
+use kafka_protocol::messages::{FetchResponse, ProduceRequest, ProduceResponse};
+use kafka_protocol::protocol::Decodable;
+use kafka_record::{Batch, Batches, Codec};
+use kafka_wire::{ApiKey, ErrorCode};
+use mirror_core::control::{ControlReply, ControlRequest};
+use mirror_oracle::{Record, Rule};
+
+use crate::faults::{alter, next, take_one};
+use crate::scene::{Scene, TOPIC};
+
+/// The next `times` produce requests are carried out and answered as if they had not been.
+fn deny(cluster: &FakeCluster, times: u64, code: ErrorCode) {
+    let left = AtomicU64::new(times);
+    cluster.intercept(move |request| {
+        if request.api != ApiKey::Produce || !take_one(&left) {
+            return Action::Pass;
+        }
+        alter(request, move |answer: &mut ProduceResponse| {
+            for partition in answer
+                .responses
+                .iter_mut()
+                .flat_map(|topic| &mut topic.partition_responses)
+            {
+                partition.error_code = code.0;
+                partition.base_offset = -1;
+            }
+        })
+    });
+}
+
+/// What went to which partition under which number, for each attempt.
+type Attempts = Arc<Mutex<BTreeMap<(String, i32, i64, i16, i32), Vec<Vec<u8>>>>>;
+
+fn note_batches(request: &InterceptedRequest<'_>, attempts: &Attempts) {
+    let mut body = request.body.clone();
+    let Ok(produce) = ProduceRequest::decode(&mut body, request.version) else {
+        return;
+    };
+    let mut attempts = attempts.lock().unwrap_or_else(PoisonError::into_inner);
+    for topic in produce.topic_data {
+        let name = format!("{}{}", topic.name.as_str(), topic.topic_id);
+        for partition in topic.partition_data {
+            for batch in Batches::new(partition.records.unwrap_or_default()) {
+                let Ok(Batch::V2(batch)) = batch else { continue };
+                let header = &batch.header;
+                let key = (
+                    name.clone(),
+                    partition.index,
+                    header.producer_id,
+                    header.producer_epoch,
+                    header.base_sequence,
+                );
+                attempts.entry(key).or_default().push(batch.bytes().to_vec());
+            }
+        }
+    }
+}
+
+/// Some batches were sent again, and each of them as it was.
+fn check_attempts(attempts: &Attempts) -> Result<()> {
+    let attempts = attempts.lock().unwrap_or_else(PoisonError::into_inner);
+    let repeated = attempts.values().filter(|bytes| bytes.len() > 1).count();
+    ensure!(repeated >= 10, "{repeated} batches were sent again");
+    for (key, bytes) in attempts.iter().filter(|(key, _)| key.4 >= 0) {
+        let is_same = bytes.windows(2).all(|pair| pair[0] == pair[1]);
+        ensure!(is_same, "{key:?} was sent in two forms");
+    }
+    Ok(())
+}
+
+#[test]
+fn row_13_a_retry_is_the_same_bytes() -> Result<()> {
+    mirror_simulation::run(async {
+        let mut scene = Scene::start().await?;
+        let attempts = Attempts::default();
+        let noted = Arc::clone(&attempts);
+        scene.world.target.intercept(move |request| {
+            if request.api == ApiKey::Produce {
+                note_batches(request, &noted);
+            }
+            Action::Pass
+        });
+        for (times, fault) in [
+            (20, Action::Fail(ErrorCode::NOT_ENOUGH_REPLICAS)),
+            (10, Action::Cut),
+            (10, Action::CutAnswer),
+        ] {
+            next(&scene.world.target, ApiKey::Produce, times, fault);
+            // What comes meanwhile must not join a batch that was sent already.
+            scene.write_slowly(40, Duration::from_millis(15)).await?;
+            scene.caught_up().await?;
+        }
+        check_attempts(&attempts)?;
+        scene.holds_exactly().await?;
+        Ok(())
+    })
+}
+
+#[test]
+fn row_14_leaders_that_moved_or_are_unknown_are_looked_for_with_pauses() -> Result<()> {
+    mirror_simulation::run(async {
+        for code in [
+            ErrorCode::NOT_LEADER_OR_FOLLOWER,
+            ErrorCode::LEADER_NOT_AVAILABLE,
+            ErrorCode::FENCED_LEADER_EPOCH,
+            ErrorCode::UNKNOWN_LEADER_EPOCH,
+            ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
+            ErrorCode::REPLICA_NOT_AVAILABLE,
+        ] {
+            let mut scene = Scene::start().await?;
+            let fetches = next(&scene.world.source, ApiKey::Fetch, 10, Action::Fail(code));
+            let produces = next(&scene.world.target, ApiKey::Produce, 10, Action::Fail(code));
+            let began = scene.world.elapsed();
+            let before = scene.world.trace().snapshot().len();
+            scene.write_slowly(30, Duration::from_millis(100)).await?;
+            scene.caught_up().await?;
+            ensure!((fetches.count(), produces.count()) == (10, 10), "{code}");
+            let seconds = scene.since(began).as_secs() + 1;
+            let requests = scene.world.trace().snapshot().len() - before;
+            let a_second = u64::try_from(requests)? / seconds;
+            ensure!(a_second < 300, "{code}: {a_second} requests a second");
+            scene.holds_exactly().await?;
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn row_15_refused_for_lack_of_replicas_or_of_time_and_not_carried_out() -> Result<()> {
+    mirror_simulation::run(async {
+        for code in [ErrorCode::NOT_ENOUGH_REPLICAS, ErrorCode::REQUEST_TIMED_OUT] {
+            let mut scene = Scene::start().await?;
+            let refusals = next(&scene.world.target, ApiKey::Produce, 20, Action::Fail(code));
+            scene.write_slowly(30, Duration::from_millis(100)).await?;
+            scene.caught_up().await?;
+            ensure!(refusals.count() == 20);
+            scene.holds_exactly().await?;
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn row_15_appended_and_yet_refused_is_written_once() -> Result<()> {
+    mirror_simulation::run(async {
+        for code in [
+            ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND,
+            ErrorCode::REQUEST_TIMED_OUT,
+        ] {
+            let mut scene = Scene::start().await?;
+            deny(&scene.world.target, 20, code);
+            scene.write_slowly(30, Duration::from_millis(100)).await?;
+            scene.caught_up().await?;
+            ensure!(scene.totals().produce_retries >= 20);
+            scene.holds_exactly().await?;
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn row_15_a_real_lack_of_replicas_is_waited_for() -> Result<()> {
+    mirror_simulation::run(async {
+        let mut scene = Scene::start().await?;
+        scene
+            .world
+            .target
+            .set_topic_configs(TOPIC, &[("min.insync.replicas", "2")])?;
+        let follower = scene.world.target.brokers()[1];
+        scene.world.target.crash_broker(follower).await?;
+        scene.write_slowly(20, Duration::from_secs(1)).await?;
+        ensure!(
+            !scene.world.is_caught_up(),
+            "it was written below min.insync.replicas"
+        );
+        scene.world.target.restart_broker(follower).await?;
+        scene.holds(&Rule::preserve().at_least_once(Some(60))).await?;
+        Ok(())
+    })
+}
+
+#[test]
+fn row_16_a_target_that_forgot_the_producer() -> Result<()> {
+    mirror_simulation::run(async {
+        let mut scene = Scene::start().await?;
+        for _ in 0..10 {
+            scene.settle().await?;
+            for partition in 0..crate::scene::PARTITIONS {
+                scene.world.target.forget_producers(TOPIC, partition)?;
+            }
+            scene.write_slowly(5, Duration::from_millis(10)).await?;
+        }
+        scene.holds_exactly().await?;
+        Ok(())
+    })
+}
+
+#[test]
+fn row_16_a_producer_that_the_target_does_not_know_is_made_anew() -> Result<()> {
+    mirror_simulation::run(async {
+        let mut scene = Scene::start().await?;
+        // Brokers before 2.5 refuse what follows on a sequence that they forgot.
+        scene.world.target.forget_producers(TOPIC, 0)?;
+        let unknown = Action::Fail(ErrorCode::UNKNOWN_PRODUCER_ID);
+        let refusals = next(&scene.world.target, ApiKey::Produce, 1, unknown);
+        let record = scene.next_record().partition(0);
+        scene.world.write(&[record])?;
+        scene.caught_up().await?;
+        ensure!(refusals.count() == 1);
+        scene.holds_exactly().await?;
+        Ok(())
+    })
+}
+
+#[test]
+fn row_16_a_gap_that_only_a_loss_explains_halts_by_name() -> Result<()> {
+    mirror_simulation::run(async {
+        let mut scene = Scene::start().await?;
+        // The oldest batch under way is out of sequence: what the target had acknowledged before it is missing there.
+        let gap = Action::Fail(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER);
+        next(&scene.world.target, ApiKey::Produce, 1, gap);
+        let record = scene.next_record().partition(0);
+        scene.world.write(&[record])?;
+        let halt = scene.until_halted(0).await?;
+        ensure!(halt.text.contains("out of sequence"), "{halt:?}");
+        scene.others_go_on(0).await?;
+        Ok(())
+    })
+}
+
+#[test]
+fn row_17_a_fenced_producer_writes_nothing_more_under_its_identity() -> Result<()> {
+    mirror_simulation::run(async {
+        for code in [ErrorCode::INVALID_PRODUCER_EPOCH, ErrorCode::PRODUCER_FENCED] {
+            let mut scene = Scene::start().await?;
+            next(&scene.world.target, ApiKey::Produce, 1, Action::Fail(code));
+            scene.write_slowly(20, Duration::from_millis(50)).await?;
+            scene.world.pass(Duration::from_secs(10)).await;
+            // Without transactions nobody else has this identity: a new one is taken, or the partition stands still by name.
+            let halted = scene
+                .partitions()
+                .into_iter()
+                .find_map(|partition| partition.halt);
+            match halted {
+                Some(halt) => ensure!(halt.text.contains(&code.0.to_string()), "{}", halt.text),
+                None => {
+                    scene.holds_exactly().await?;
+                }
+            }
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn row_19_a_batch_above_the_targets_limit_is_split() -> Result<()> {
+    mirror_simulation::run(async {
+        let mut scene = Scene::start().await?;
+        scene.settle().await?;
+        scene
+            .world
+            .target
+            .set_topic_configs(TOPIC, &[("max.message.bytes", "1000")])?;
+        // 300 records are three batches of some 8 KiB.
+        scene.write(300)?;
+        scene.holds_exactly().await?;
+        let largest = scene
+            .world
+            .target
+            .log(TOPIC, 0)?
+            .batches
+            .iter()
+            .skip(2)
+            .map(bytes::Bytes::len)
+            .max();
+        ensure!(largest.is_some_and(|largest| largest <= 1_000), "{largest:?}");
+        Ok(())
+    })
+}
+
+#[test]
+fn row_19_a_record_above_the_targets_limit_halts_its_partition_and_is_skipped_by_name() -> Result<()> {
+    mirror_simulation::run(async {
+        let mut scene = Scene::start().await?;
+        scene.settle().await?;
+        scene
+            .world
+            .target
+            .set_topic_configs(TOPIC, &[("max.message.bytes", "1000")])?;
+        let large = scene.next_record().partition(1).value(vec![b'x'; 2_000]);
+        let offset = scene.world.append(TOPIC, 1, &[large], Codec::None)?;
+        let halt = scene.until_halted(1).await?;
+        ensure!(halt.from == Some(offset), "{halt:?}");
+        scene.others_go_on(1).await?;
+        skip(&scene, 1, offset).await?;
+        scene.holds(&Rule::preserve().without(TOPIC, 1, offset)).await?;
+        Ok(())
+    })
+}
+
+/// An operator's `heliostat skip`.
+async fn skip(scene: &Scene, partition: i32, offset: i64) -> Result<()> {
+    let request = ControlRequest::Skip {
+        flow: None,
+        tp: kafka_wire::TopicPartition::new(TOPIC, partition),
+        offset,
+        dead_letter: None,
+    };
+    let reply = scene.world.command(scene.mirror, request).await?;
+    ensure!(matches!(reply, ControlReply::Done { .. }), "{reply:?}");
+    Ok(())
+}
+
+#[test]
+fn row_20_a_record_without_a_key_for_a_compacted_topic_halts_its_partition() -> Result<()> {
+    mirror_simulation::run(async {
+        let mut scene = Scene::start().await?;
+        scene.settle().await?;
+        scene
+            .world
+            .target
+            .set_topic_configs(TOPIC, &[("cleanup.policy", "compact")])?;
+        let keyless = Record::new(TOPIC)
+            .timestamp(scene.world.wall_clock_ms())
+            .value("no key");
+        let offset = scene
+            .world
+            .append(TOPIC, 2, &[keyless.partition(2)], Codec::None)?;
+        let halt = scene.until_halted(2).await?;
+        ensure!(halt.reason == "refused" && halt.from == Some(offset), "{halt:?}");
+        scene.others_go_on(2).await?;
+        skip(&scene, 2, offset).await?;
+        scene.holds(&Rule::preserve().without(TOPIC, 2, offset)).await?;
+        Ok(())
+    })
+}
+
+#[test]
+fn row_20_a_timestamp_that_the_target_refuses_halts_its_partition() -> Result<()> {
+    mirror_simulation::run(async {
+        let mut scene = Scene::start().await?;
+        scene.settle().await?;
+        let hour = 3_600_000;
+        let limit = [("message.timestamp.before.max.ms", "3600000")];
+        scene.world.target.set_topic_configs(TOPIC, &limit)?;
+        let old = scene
+            .next_record()
+            .partition(0)
+            .timestamp(scene.world.wall_clock_ms() - 2 * hour);
+        let offset = scene.world.append(TOPIC, 0, &[old], Codec::None)?;
+        let halt = scene.until_halted(0).await?;
+        ensure!(halt.reason == "refused" && halt.from == Some(offset), "{halt:?}");
+        scene.others_go_on(0).await?;
+        Ok(())
+    })
+}
+
+#[test]
+fn row_20_a_transfer_that_the_target_found_damaged_is_sent_again() -> Result<()> {
+    mirror_simulation::run(async {
+        let mut scene = Scene::start().await?;
+        let refusals = next(
+            &scene.world.target,
+            ApiKey::Produce,
+            2,
+            Action::Fail(ErrorCode::CORRUPT_MESSAGE),
+        );
+        scene.write_slowly(10, Duration::from_millis(50)).await?;
+        scene.caught_up().await?;
+        ensure!(refusals.count() == 2);
+        scene.holds_exactly().await?;
+        Ok(())
+    })
+}
+
+#[test]
+fn row_40_the_right_to_one_topic_is_lost_and_others_go_on() -> Result<()> {
+    mirror_simulation::run(async {
+        let mut scene = Scene::start().await?;
+        scene.world.source.create_topic("secrets", 1, &[])?;
+        let secret = |number: i64| {
+            Record::new("secrets")
+                .partition(0)
+                .timestamp(number)
+                .value(format!("{number}"))
+        };
+        scene.world.write(&[secret(1)])?;
+        scene.caught_up().await?;
+        let id = scene.world.source.topic_id("secrets").map(|id| id.0);
+        let is_secret = move |name: &str, topic_id: &[u8; 16]| name == "secrets" || Some(*topic_id) == id;
+        let denied = scene.world.source.intercept(move |request| {
+            if request.api != ApiKey::Fetch {
+                return Action::Pass;
+            }
+            alter(request, move |answer: &mut FetchResponse| {
+                let topics = answer.responses.iter_mut();
+                let secrets =
+                    topics.filter(|topic| is_secret(topic.topic.as_str(), topic.topic_id.as_bytes()));
+                for partition in secrets.flat_map(|topic| &mut topic.partitions) {
+                    partition.error_code = ErrorCode::TOPIC_AUTHORIZATION_FAILED.0;
+                    partition.records = None;
+                }
+            })
+        });
+        // The first answer may belong to a request that came before.
+        scene.world.write(&[secret(2)])?;
+        scene.world.pass(Duration::from_secs(1)).await;
+        scene.world.write(&[secret(3)])?;
+        let halt =
+            |world: &mirror_simulation::World| crate::scene::halt_of(world, scene.mirror, "secrets", 0);
+        scene
+            .world
+            .until("the topic's partition is halted", crate::scene::LIMIT, |world| {
+                halt(world).is_some()
+            })
+            .await?;
+        let reason = halt(&scene.world).map(|halt| halt.reason);
+        ensure!(reason.as_deref() == Some("unauthorized"), "{reason:?}");
+        scene.others_go_on(crate::scene::PARTITIONS).await?;
+        denied.remove();
+        Ok(())
+    })
+}

@@ -13,7 +13,7 @@ pub(crate) const TOPIC: &str = "orders";
 /// Its partitions; record n is in partition n modulo this.
 pub(crate) const PARTITIONS: i32 = 3;
 /// Within this virtual time a mirror has to be caught up once a fault is over.
-pub(crate) const LIMIT: Duration = Duration::from_secs(60);
+pub(crate) const LIMIT: Duration = Duration::from_mins(1);
 
 /// A world with [`TOPIC`] and one mirror that has begun.
 pub(crate) struct Scene {
@@ -29,7 +29,7 @@ impl Scene {
         Self::with(WorldSettings::default()).await
     }
 
-    /// A scene that mirrors: some records have arrived.
+    /// A scene that mirrors: some records have arrived, and their positions are stored.
     pub(crate) async fn with(settings: WorldSettings) -> Result<Self> {
         let mut world = World::start(settings).await?;
         world.source.create_topic(TOPIC, PARTITIONS, &[])?;
@@ -39,8 +39,7 @@ impl Scene {
             mirror,
             written: 0,
         };
-        scene.write(30)?;
-        scene.caught_up().await?;
+        scene.settle().await?;
         Ok(scene)
     }
 
@@ -142,6 +141,11 @@ impl Scene {
             .log(TOPIC, partition)?
             .leader
             .context("no leader")
+    }
+
+    /// Time since a moment of the world.
+    pub(crate) fn since(&self, moment: Duration) -> Duration {
+        self.world.elapsed().saturating_sub(moment)
     }
 
     /// Writes and catches up, so that every connection is in use and the partition's state is settled.
