@@ -24,9 +24,12 @@ struct Arguments {
     /// The first of them
     #[arg(long, default_value_t = 0)]
     from: u64,
-    /// One seed alone, with its plan, and its requests
+    /// One seed alone, with its plan
     #[arg(long, conflicts_with_all = ["seeds", "from"])]
     seed: Option<u64>,
+    /// With --seed: every request
+    #[arg(long, requires = "seed")]
+    trace: bool,
     /// With --seed: what the mirror says, as in `debug` or `kafka_client=trace`
     #[arg(long, requires = "seed")]
     log: Option<String>,
@@ -38,13 +41,13 @@ struct Arguments {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     match arguments.seed {
-        Some(seed) => replay(seed, arguments.log.as_deref()),
+        Some(seed) => replay(seed, &arguments),
         None => run(&arguments),
     }
 }
 
-fn replay(seed: u64, log: Option<&str>) -> ExitCode {
-    if let Some(filter) = log {
+fn replay(seed: u64, arguments: &Arguments) -> ExitCode {
+    if let Some(filter) = &arguments.log {
         tracing_subscriber::fmt()
             .with_env_filter(filter)
             .with_writer(std::io::stderr)
@@ -53,6 +56,11 @@ fn replay(seed: u64, log: Option<&str>) -> ExitCode {
     print!("{}", mirror_simulation::plan::Plan::of(seed));
     match simulate(seed) {
         Ok(report) => {
+            if arguments.trace {
+                for request in report.trace.snapshot() {
+                    println!("{request}");
+                }
+            }
             println!(
                 "seed {seed} holds: {:?} in {:?}, trace {:016x} of {} requests",
                 report.agreement,
