@@ -42,11 +42,13 @@ fn clusters(scene: &Scene) -> [&FakeCluster; 2] {
 fn row_32_frames_of_impossible_lengths_are_refused_before_anything_is_set_aside() -> Result<()> {
     bounded(async {
         let alert: &[u8] = &[0x15, 0x03, 0x03, 0x00, 0x02, 0x02, 0x46];
-        let prefixes: [&[u8]; 6] = [
+        let prefixes: [&[u8]; 7] = [
             &[0, 0, 0, 0],
             &[0xFF, 0xFF, 0xFF, 0xFF],
             &[0x80, 0, 0, 0],
             &[0x7F, 0xFF, 0xFF, 0xFF],
+            // Below the largest answer that is taken: 96 MiB are promised, and a few hundred bytes come.
+            &[0x06, 0, 0, 0],
             &[0, 0, 0, 1],
             alert,
         ];

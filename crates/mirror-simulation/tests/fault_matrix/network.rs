@@ -147,6 +147,15 @@ fn row_10_an_answer_that_comes_after_its_time_out_is_taken_for_no_other() -> Res
     })
 }
 
+/// Connections that the mirrors have made so far.
+fn handshakes(scene: &Scene) -> usize {
+    let requests = scene.world.trace().snapshot();
+    let begins = requests
+        .iter()
+        .filter(|request| request.api == Some(ApiKey::ApiVersions));
+    begins.count()
+}
+
 #[test]
 fn row_10_an_answer_with_another_requests_number_ends_the_connection() -> Result<()> {
     mirror_simulation::run(async {
@@ -157,9 +166,13 @@ fn row_10_an_answer_with_another_requests_number_ends_the_connection() -> Result
                     *last = last.wrapping_sub(1);
                 }
             }));
+            let before = handshakes(&scene);
             let altered = next(side(&scene), api, 5, foreign);
             scene.write_slowly(20, Duration::from_millis(300)).await?;
             ensure!(altered.count() == 5);
+            // Each one cost a connection.
+            let made = handshakes(&scene) - before;
+            ensure!(made >= 5, "{api}: {made} connections were made");
             scene.holds_exactly().await?;
         }
         Ok(())
