@@ -19,8 +19,8 @@ use integration::{daemon, membership, mirror_maker, scratch, wait};
 
 const LIMIT: Duration = Duration::from_mins(1);
 const PARTITIONS: i32 = 4;
-/// Far below any time-out of Java's defaults: 45 s of a session, 5 minutes of a rebalance.
-const SOON: Duration = Duration::from_secs(20);
+/// Below any time-out of Java's defaults (45 s of a session, 5 minutes of a rebalance), and long enough to start Java on a busy machine.
+const SOON: Duration = Duration::from_secs(35);
 
 /// The files of a mirror that keeps partition numbers, with a state folder of its own.
 fn files(world: &World) -> Result<Mirroring> {
