@@ -158,8 +158,7 @@ impl Mirror {
         let tasks = Tasks::new();
         let stop = watch::Sender::new(false);
         let shareds = flows.iter().map(|flow| Arc::clone(&flow.shared)).collect();
-        let _report =
-            reports_progress.then(|| tasks.start("progress report", progress_report::run(shareds)));
+        let _report = reports_progress.then(|| tasks.start("progress report", progress_report::run(shareds)));
         let _control = tasks.start("control", control::serve(control.1, addressees, view));
         let patience = flows
             .iter()
