@@ -53,7 +53,10 @@ async fn try_once(cluster: &Cluster, topic: &Arc<str>) -> Result<Usable, Failed>
     };
     let Some(seen) = look(cluster, topic).await? else {
         create(cluster, topic).await?;
-        return Err(missing()); // brokers hear of it one after the other: look again
+        // Brokers hear of it one after the other: look again. Where the time is over, it is not missing: the caller may go on.
+        return Err(Failed::Passing(PositionTopicError::NoLeader {
+            topic: Arc::clone(topic),
+        }));
     };
     if seen.leader == NodeId::NONE {
         return Err(Failed::Passing(PositionTopicError::NoLeader {

@@ -10,6 +10,7 @@ use kafka_wire::ApiKey;
 use mirror_core::control::halted_partitions;
 use mirror_oracle::{Record, Rule};
 use mirror_simulation::{World, WorldSettings};
+use tokio::time::Instant;
 
 const LIMIT: Duration = Duration::from_mins(1);
 
@@ -92,4 +93,29 @@ fn two_instances_may_grow_a_topic_at_the_same_time() {
         world.compare(&Rule::preserve())
     });
     assert_eq!(lived.unwrap().records, 6);
+}
+
+/// Seed 20512: a process that had made the topic of positions, and had no time left to see it, ended: it does not exist, it said.
+#[test]
+fn a_target_that_is_slow_when_the_positions_topic_is_made_ends_no_process() {
+    let lived = mirror_simulation::run(async {
+        let mut world = World::start(WorldSettings::default()).await?;
+        world.source.create_topic("orders", 1, &[])?;
+        world.write(&records(&world, 1))?;
+        // What connects at first is in time; what connects behind it waits for longer than the topic may take.
+        let began = Instant::now();
+        let _slow = world.target.intercept(move |request| {
+            let is_late = (20..5_000).contains(&began.elapsed().as_millis());
+            if request.api == ApiKey::ApiVersions && is_late {
+                Action::DelayAnswer(Duration::from_secs(46))
+            } else {
+                Action::Delay(Duration::from_millis(40))
+            }
+        });
+        let mirror = world.start_mirror()?;
+        world.until_caught_up(LIMIT * 5).await?;
+        assert!(!world.has_ended(mirror));
+        world.compare(&Rule::preserve())
+    });
+    assert_eq!(lived.unwrap().records, 1);
 }
