@@ -117,9 +117,7 @@ impl Jvm {
 
     /// As [`Jvm::unsupervised`], but nothing below a warning gets between the rows that a tool prints: what Kafka's scripts see to, too.
     pub(crate) fn quiet(&self, heap_mb: u32, archive: &Archive, main: &str) -> Result<Command> {
-        let path = scratch::folder()?.join("log4j-quiet.properties");
-        fs::write(&path, LOG4J.replace("INFO", "WARN"))
-            .with_context(|| format!("cannot write {}", path.display()))?;
+        let path = scratch::shared_file("log4j-quiet.properties", &LOG4J.replace("INFO", "WARN"))?;
         let mut command = self.bare(heap_mb, archive)?;
         command
             .arg(format!("-Dlog4j.configuration=file:{}", path.display()))
@@ -134,8 +132,7 @@ impl Jvm {
         } else {
             ("log4j.configuration", "log4j.properties", LOG4J)
         };
-        let path = scratch::folder()?.join(file);
-        fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+        let path = scratch::shared_file(file, text)?;
         command.arg(format!("-D{property}=file:{}", path.display()));
         let path = scratch::path("class-path")?;
         fs::write(&path, format!("-cp {}", self.class_path))

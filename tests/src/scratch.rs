@@ -3,10 +3,11 @@
 //! The guard removes it when the process ends, however it ends. After a panic the logs stay (the brokers' data does not), and the message says
 //! where.
 
-use std::panic;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::{fs, panic};
 
 use anyhow::{Context, Result, bail};
 
@@ -19,6 +20,7 @@ pub(crate) const KEEP_FILE: &str = "keep";
 
 static FOLDER: OnceLock<Result<PathBuf, String>> = OnceLock::new();
 static NUMBERS: AtomicU64 = AtomicU64::new(0);
+static SHARED_FILES: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
 
 /// The folder of this process.
 pub fn folder() -> Result<&'static Path> {
@@ -45,10 +47,22 @@ pub fn path(name: &str) -> Result<PathBuf> {
     Ok(folder()?.join(format!("{name}-{number}")))
 }
 
+/// The file of this name in the scratch folder, written by whoever asks first: a process that reads it never sees half of it, as it would if
+/// each new reader's file were written over the last one's.
+pub(crate) fn shared_file(name: &str, text: &str) -> Result<PathBuf> {
+    let path = folder()?.join(name);
+    let mut written = SHARED_FILES.lock().unwrap_or_else(PoisonError::into_inner);
+    if !written.contains(&path) {
+        fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+        written.insert(path.clone());
+    }
+    Ok(path)
+}
+
 /// Keeps the logs when this process ends.
 pub fn keep() {
     if let Some(Ok(folder)) = FOLDER.get() {
-        std::fs::write(folder.join(KEEP_FILE), "").ok();
+        fs::write(folder.join(KEEP_FILE), "").ok();
     }
 }
 
