@@ -1,7 +1,8 @@
 //! `DescribeConfigs` (key 32): the settings of topics and brokers.
 //!
 //! Version notes: v1 where a value comes from, and its synonyms (read past here); v3 types and documentation (read
-//! past here); v4 flexible. v0 is not here.
+//! past here); v4 flexible. v0 (Kafka 0.11 and 1.0) says of a value only whether it is the default; Kafka's own client
+//! takes one that is not for one that was set on the topic, or in the broker's file (`DescribeConfigsResponse.java`).
 
 use bytes::Bytes;
 use kafka_protocol::messages::DescribeConfigsRequest as Generated;
@@ -11,13 +12,16 @@ use super::generated::text;
 use crate::api_key::ApiKey;
 use crate::error::{DecodeError, EncodeError, Malformed};
 use crate::error_code::ErrorCode;
-use crate::primitive::Reader;
-use crate::request::{Request, RequestBuffer, decode_body, encode_generated};
+use crate::primitive::{Encoding, Reader, Writer};
+use crate::request::{Request, RequestBuffer, check_version, decode_body, encode_generated};
 use crate::version::VersionRange;
 
+/// The first version that `kafka-protocol` writes.
+const GENERATED_SINCE: i16 = 1;
 /// Error code, error message, type, name and the number of settings.
 const RESULT_LEN_MIN: usize = 6;
-/// Name, value, two truth values, the source and the number of synonyms.
+/// Name, value, two truth values, the source and the number of synonyms: six bytes in the flexible encoding. Without the
+/// synonyms (v0) seven in the classic one.
 const CONFIG_LEN_MIN: usize = 6;
 /// Name, value and source.
 const SYNONYM_LEN_MIN: usize = 3;
@@ -109,6 +113,18 @@ impl ConfigSource {
     pub const STATIC_BROKER: Self = Self(4);
     /// Kafka's own default.
     pub const DEFAULT: Self = Self(5);
+    /// Not told.
+    pub const UNKNOWN: Self = Self(0);
+
+    /// What v0 tells: whether the value is the default.
+    fn told_by_default(is_default: bool, resource_type: ResourceType) -> Self {
+        match resource_type {
+            _ if is_default => Self::DEFAULT,
+            ResourceType::TOPIC => Self::DYNAMIC_TOPIC,
+            ResourceType::BROKER => Self::STATIC_BROKER,
+            _ => Self::UNKNOWN,
+        }
+    }
 }
 
 // === impl DescribedConfig ===
@@ -124,10 +140,14 @@ impl DescribedConfig {
 
 impl Request for DescribeConfigsRequest {
     const API: ApiKey = ApiKey::DescribeConfigs;
-    const VERSIONS: VersionRange = VersionRange::new(1, 4);
+    const VERSIONS: VersionRange = VersionRange::new(0, 4);
     type Response = DescribeConfigsResponse;
 
     fn encode(&self, version: i16, out: &mut RequestBuffer) -> Result<(), EncodeError> {
+        if version < GENERATED_SINCE {
+            check_version::<Self>(version)?;
+            return self.encode_v0(out);
+        }
         let resources = self.resources.iter().map(|resource| {
             let keys = resource.configuration_keys.as_ref();
             generated::DescribeConfigsResource::default()
@@ -144,6 +164,27 @@ impl Request for DescribeConfigsRequest {
     }
 }
 
+impl DescribeConfigsRequest {
+    fn encode_v0(&self, out: &mut RequestBuffer) -> Result<(), EncodeError> {
+        let mut writer = Writer::new(out, Encoding::of(Self::API, 0));
+        writer.array_length(self.resources.len())?;
+        for resource in &self.resources {
+            writer.out.put_i8(resource.resource_type.0);
+            writer.string(&resource.name)?;
+            match &resource.configuration_keys {
+                Some(keys) => {
+                    writer.array_length(keys.len())?;
+                    for key in keys {
+                        writer.string(key)?;
+                    }
+                }
+                None => writer.null_array(),
+            }
+        }
+        Ok(())
+    }
+}
+
 fn read_response(reader: &mut Reader, version: i16) -> Result<DescribeConfigsResponse, Malformed> {
     let response = DescribeConfigsResponse {
         throttle_time_ms: reader.i32()?,
@@ -154,26 +195,40 @@ fn read_response(reader: &mut Reader, version: i16) -> Result<DescribeConfigsRes
 }
 
 fn read_result(reader: &mut Reader, version: i16) -> Result<DescribeConfigsResult, Malformed> {
+    let (error_code, error_message) = (reader.error_code()?, reader.nullable_text()?);
+    let resource_type = ResourceType(reader.i8()?);
     let result = DescribeConfigsResult {
-        error_code: reader.error_code()?,
-        error_message: reader.nullable_text()?,
-        resource_type: ResourceType(reader.i8()?),
+        error_code,
+        error_message,
+        resource_type,
         name: reader.string()?,
-        configs: reader.array(CONFIG_LEN_MIN, |reader| read_config(reader, version))?,
+        configs: reader.array(CONFIG_LEN_MIN, |reader| {
+            read_config(reader, version, resource_type)
+        })?,
     };
     reader.end_struct()?;
     Ok(result)
 }
 
-fn read_config(reader: &mut Reader, version: i16) -> Result<DescribedConfig, Malformed> {
+fn read_config(
+    reader: &mut Reader,
+    version: i16,
+    resource_type: ResourceType,
+) -> Result<DescribedConfig, Malformed> {
     let config = DescribedConfig {
         name: reader.string()?,
         value: reader.nullable_string()?,
         read_only: reader.bool()?,
-        source: ConfigSource(reader.i8()?),
+        source: if version >= 1 {
+            ConfigSource(reader.i8()?)
+        } else {
+            ConfigSource::told_by_default(reader.bool()?, resource_type)
+        },
         is_sensitive: reader.bool()?,
     };
-    reader.skip_array(SYNONYM_LEN_MIN, skip_synonym)?;
+    if version >= 1 {
+        reader.skip_array(SYNONYM_LEN_MIN, skip_synonym)?;
+    }
     if version >= 3 {
         let _type = reader.i8()?;
         reader.skip_string()?;

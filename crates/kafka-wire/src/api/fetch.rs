@@ -8,7 +8,9 @@
 //! tagged fields `diverging_epoch`, `current_leader` and `snapshot_id`; v13 topic ids in place of names; v16 tagged
 //! `node_endpoints` (KIP-951).
 //!
-//! v0 to v3 (brokers before 0.11) are not here: they have no isolation level, and answer in older record formats.
+//! Before 0.11 (v0 to v3): v1 throttle time; v2 the answer is at least a message set of format v1; v3 `max_bytes` of the
+//! whole answer. These versions have no isolation level, and answer in the message formats v0 and v1 whatever lies on
+//! disk. Up to v2 a first batch larger than its partition's limit comes cut (KIP-74 changed that with v3).
 
 use std::sync::Arc;
 
@@ -28,10 +30,16 @@ pub const READ_UNCOMMITTED: i8 = 0;
 /// Isolation level 1: records below the last stable offset, with the list of aborted transactions among them.
 pub const READ_COMMITTED: i8 = 1;
 
+/// The first version with an isolation level; brokers before that (Kafka 0.11) know no transactions.
+pub const ISOLATION_SINCE: i16 = 4;
+
+/// The first version whose answer begins with a whole batch, however small the limits are (KIP-74).
+pub const FIRST_BATCH_WHOLE_SINCE: i16 = 3;
+
 /// Name or id, and the number of partitions.
 const TOPIC_LEN_MIN: usize = 3;
-/// Index, error code, two offsets, and the lengths of two fields (v4; later versions take more).
-const PARTITION_LEN_MIN: usize = 30;
+/// Index, error code, one offset and the length of the records (v0; later versions take more).
+const PARTITION_LEN_MIN: usize = 18;
 /// Producer id and offset.
 const ABORTED_TRANSACTION_LEN_MIN: usize = 16;
 
@@ -42,9 +50,10 @@ pub struct FetchRequest {
     pub max_wait_ms: i32,
     /// Bytes worth an early answer.
     pub min_bytes: i32,
-    /// Bytes the answer should not exceed; a first batch that is larger comes whole nonetheless.
+    /// Bytes the answer should not exceed (v3+); a first batch that is larger comes whole nonetheless. Before v3 each
+    /// partition has its own limit only, and a batch above it is cut.
     pub max_bytes: i32,
-    /// [`READ_UNCOMMITTED`] or [`READ_COMMITTED`].
+    /// [`READ_UNCOMMITTED`] or [`READ_COMMITTED`] (v4+; the second cannot be written before).
     pub isolation_level: i8,
     /// The fetch session (v7+): 0 for none or a new one.
     pub session_id: i32,
@@ -134,7 +143,7 @@ pub struct FetchedPartition {
     pub error_code: ErrorCode,
     /// End of what is replicated, exclusive.
     pub high_watermark: i64,
-    /// End of what is decided by transactions, exclusive; -1 under [`READ_UNCOMMITTED`] on some brokers.
+    /// End of what is decided by transactions, exclusive (v4+); -1 before, and under [`READ_UNCOMMITTED`] on some brokers.
     pub last_stable_offset: i64,
     /// First offset still kept (v5+), or -1.
     pub log_start_offset: i64,
@@ -172,7 +181,7 @@ pub struct AbortedTransaction {
 
 impl Request for FetchRequest {
     const API: ApiKey = ApiKey::Fetch;
-    const VERSIONS: VersionRange = VersionRange::new(4, 17);
+    const VERSIONS: VersionRange = VersionRange::new(0, 17);
     type Response = FetchResponse;
 
     fn encode(&self, version: i16, out: &mut RequestBuffer) -> Result<(), EncodeError> {
@@ -184,6 +193,14 @@ impl Request for FetchRequest {
                 reason: "partitions cannot be forgotten without fetch sessions".to_owned(),
             });
         }
+        if version < 4 && self.isolation_level != READ_UNCOMMITTED {
+            return Err(EncodeError::NotExpressible {
+                api: Self::API,
+                version,
+                reason: "a broker this old knows no transactions, so it cannot leave out what they aborted"
+                    .to_owned(),
+            });
+        }
         let mut writer = Writer::new(out, Encoding::of(Self::API, version));
         if version <= 14 {
             // The replica id of a follower; -1 is a consumer.
@@ -191,8 +208,12 @@ impl Request for FetchRequest {
         }
         writer.out.put_i32(self.max_wait_ms);
         writer.out.put_i32(self.min_bytes);
-        writer.out.put_i32(self.max_bytes);
-        writer.out.put_i8(self.isolation_level);
+        if version >= 3 {
+            writer.out.put_i32(self.max_bytes);
+        }
+        if version >= 4 {
+            writer.out.put_i8(self.isolation_level);
+        }
         if version >= 7 {
             writer.out.put_i32(self.session_id);
             writer.out.put_i32(self.session_epoch);
@@ -278,7 +299,7 @@ fn write_topic_key(
 // === impl FetchResponse ===
 
 fn read_response(reader: &mut Reader, version: i16) -> Result<FetchResponse, Malformed> {
-    let throttle_time_ms = reader.i32()?;
+    let throttle_time_ms = if version >= 1 { reader.i32()? } else { 0 };
     let (error_code, session_id) = if version >= 7 {
         (reader.error_code()?, reader.i32()?)
     } else {
@@ -322,13 +343,17 @@ fn read_partition(reader: &mut Reader, version: i16) -> Result<FetchedPartition,
         partition_index: reader.i32()?,
         error_code: reader.error_code()?,
         high_watermark: reader.i64()?,
-        last_stable_offset: reader.i64()?,
+        last_stable_offset: if version >= 4 { reader.i64()? } else { -1 },
         log_start_offset: if version >= 5 { reader.i64()? } else { -1 },
         diverging_epoch: None,
         current_leader: None,
-        aborted_transactions: reader
-            .nullable_array(ABORTED_TRANSACTION_LEN_MIN, read_aborted_transaction)?
-            .unwrap_or_default(),
+        aborted_transactions: if version >= 4 {
+            reader
+                .nullable_array(ABORTED_TRANSACTION_LEN_MIN, read_aborted_transaction)?
+                .unwrap_or_default()
+        } else {
+            Vec::new()
+        },
         preferred_read_replica: if version >= 11 { reader.i32()? } else { -1 },
         records: reader.nullable_bytes()?.unwrap_or_default(),
     };

@@ -2,7 +2,10 @@
 //!
 //! Version notes, request: v2 isolation level; v4 current leader epoch; v6 flexible; v7 the greatest timestamp
 //! (-3, KIP-734); v10 a timeout for offsets in tiered storage. Response: v1 one offset with its timestamp; v2
-//! throttle time; v4 leader epoch; v6 flexible. v0 (a list of segment offsets) is not here.
+//! throttle time; v4 leader epoch; v6 flexible.
+//!
+//! v0 (Kafka 0.10.0) answers with a list of offsets where segments begin. Its first element is the earliest or the
+//! latest offset where that was asked for, and nothing exact for a time, so a time cannot be asked for in v0.
 
 use std::sync::Arc;
 
@@ -14,7 +17,7 @@ use super::generated::{CONSUMER, topic_name};
 use crate::api_key::ApiKey;
 use crate::error::{DecodeError, EncodeError, Malformed};
 use crate::error_code::ErrorCode;
-use crate::primitive::Reader;
+use crate::primitive::{Encoding, Reader, Writer};
 use crate::request::{Request, RequestBuffer, decode_body, encode_generated};
 use crate::version::VersionRange;
 
@@ -27,6 +30,12 @@ pub const EARLIEST_TIMESTAMP: i64 = -2;
 const TOPIC_LEN_MIN: usize = 3;
 /// Index, error code, timestamp and offset.
 const PARTITION_LEN_MIN: usize = 22;
+/// Index, error code and the number of offsets (v0).
+const PARTITION_V0_LEN_MIN: usize = 10;
+/// An offset of v0's list.
+const OFFSET_LEN: usize = 8;
+/// How many offsets are asked for in v0: the first one is the one that is wanted.
+const MAX_NUM_OFFSETS_V0: i32 = 1;
 
 /// Asks the leader of partitions for offsets.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,7 +65,7 @@ pub struct ListOffsetsPartition {
     pub partition_index: i32,
     /// The leader epoch the client knows (v4+), or -1 to skip that check.
     pub current_leader_epoch: i32,
-    /// [`LATEST_TIMESTAMP`], [`EARLIEST_TIMESTAMP`], or milliseconds since the epoch.
+    /// [`LATEST_TIMESTAMP`], [`EARLIEST_TIMESTAMP`], or milliseconds since the epoch (v1+).
     pub timestamp: i64,
 }
 
@@ -97,10 +106,13 @@ pub struct ListOffsetsPartitionResponse {
 
 impl Request for ListOffsetsRequest {
     const API: ApiKey = ApiKey::ListOffsets;
-    const VERSIONS: VersionRange = VersionRange::new(1, 10);
+    const VERSIONS: VersionRange = VersionRange::new(0, 10);
     type Response = ListOffsetsResponse;
 
     fn encode(&self, version: i16, out: &mut RequestBuffer) -> Result<(), EncodeError> {
+        if version == 0 {
+            return self.encode_v0(out);
+        }
         let topics = self
             .topics
             .iter()
@@ -116,6 +128,31 @@ impl Request for ListOffsetsRequest {
 
     fn decode_response(version: i16, body: Bytes) -> Result<ListOffsetsResponse, DecodeError> {
         decode_body::<Self>(version, body, |reader| read_response(reader, version))
+    }
+}
+
+impl ListOffsetsRequest {
+    fn encode_v0(&self, out: &mut RequestBuffer) -> Result<(), EncodeError> {
+        let mut writer = Writer::new(out, Encoding::of(Self::API, 0));
+        writer.out.put_i32(CONSUMER.0);
+        writer.array_length(self.topics.len())?;
+        for topic in &self.topics {
+            writer.string(&topic.name)?;
+            writer.array_length(topic.partitions.len())?;
+            for partition in &topic.partitions {
+                if !matches!(partition.timestamp, LATEST_TIMESTAMP | EARLIEST_TIMESTAMP) {
+                    return Err(EncodeError::NotExpressible {
+                        api: Self::API,
+                        version: 0,
+                        reason: "a broker this old (Kafka 0.10.0) cannot find an offset by time".to_owned(),
+                    });
+                }
+                writer.out.put_i32(partition.partition_index);
+                writer.out.put_i64(partition.timestamp);
+                writer.out.put_i32(MAX_NUM_OFFSETS_V0);
+            }
+        }
+        Ok(())
     }
 }
 
@@ -147,7 +184,11 @@ fn read_response(reader: &mut Reader, version: i16) -> Result<ListOffsetsRespons
 fn read_topic(reader: &mut Reader, version: i16) -> Result<ListOffsetsTopicResponse, Malformed> {
     let topic = ListOffsetsTopicResponse {
         name: reader.name()?,
-        partitions: reader.array(PARTITION_LEN_MIN, |reader| read_partition(reader, version))?,
+        partitions: if version == 0 {
+            reader.array(PARTITION_V0_LEN_MIN, read_partition_v0)?
+        } else {
+            reader.array(PARTITION_LEN_MIN, |reader| read_partition(reader, version))?
+        },
     };
     reader.end_struct()?;
     Ok(topic)
@@ -163,4 +204,21 @@ fn read_partition(reader: &mut Reader, version: i16) -> Result<ListOffsetsPartit
     };
     reader.end_struct()?;
     Ok(partition)
+}
+
+fn read_partition_v0(reader: &mut Reader) -> Result<ListOffsetsPartitionResponse, Malformed> {
+    let (partition_index, error_code) = (reader.i32()?, reader.error_code()?);
+    let mut offset = None;
+    reader.skip_array(OFFSET_LEN, |reader| {
+        let listed = reader.i64()?;
+        offset.get_or_insert(listed);
+        Ok(())
+    })?;
+    Ok(ListOffsetsPartitionResponse {
+        partition_index,
+        error_code,
+        timestamp: -1,
+        offset: offset.unwrap_or(-1),
+        leader_epoch: -1,
+    })
 }

@@ -5,8 +5,10 @@
 //! Response: v5 `log_start_offset`; v8 `record_errors` and `error_message` (KIP-467); v9 flexible; v10 the tagged
 //! fields `current_leader` and `node_endpoints` (KIP-951); v13 topic ids in place of names.
 //!
-//! With `acks` 0 a broker sends no response at all. v0 to v2 (brokers before 0.11) are not here: they take older
-//! record formats.
+//! Before 0.11 (v0 to v2): v0 and v1 take message sets of format v0 alone, v2 those of format v1, too; v1 adds the
+//! throttle time to the response, v2 the log append time. They have no transactional id.
+//!
+//! With `acks` 0 a broker sends no response at all.
 
 use std::sync::Arc;
 
@@ -21,17 +23,20 @@ use crate::primitive::{Encoding, Reader, Tag, Writer};
 use crate::request::{Request, RequestBuffer, check_version, decode_body};
 use crate::version::VersionRange;
 
+/// The first version that takes record batches (format v2); those before take message sets (formats v0 and v1).
+pub const RECORD_BATCHES_SINCE: i16 = 3;
+
 /// Name or id, and the number of partitions.
 const TOPIC_LEN_MIN: usize = 3;
-/// Index, error code, base offset and log append time.
-const PARTITION_LEN_MIN: usize = 22;
+/// Index, error code and base offset (v0; later versions take more).
+const PARTITION_LEN_MIN: usize = 14;
 /// Index and a null text.
 const RECORD_ERROR_LEN_MIN: usize = 5;
 
 /// Hands record batches to the leader of their partitions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProduceRequest {
-    /// The transactional id of the producer, if it has one.
+    /// The transactional id of the producer, if it has one (v3+).
     pub transactional_id: Option<String>,
     /// Who must have the records before the broker answers: -1 all replicas in sync, 1 the leader, 0 nobody.
     pub acks: i16,
@@ -52,21 +57,22 @@ pub struct ProduceTopic {
     pub partitions: Vec<ProducePartition>,
 }
 
-/// One record batch (v2), in two pieces that are sent one after the other and never copied.
+/// One record batch (v2), in two pieces that are sent one after the other and never copied. Below
+/// [`RECORD_BATCHES_SINCE`] the two pieces together are a message set of format v0 or v1.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProducePartition {
     /// Number of the partition.
     pub partition: i32,
-    /// The 61 bytes of the batch header.
+    /// The 61 bytes of the batch header; below v3 the start of a message set.
     pub header: Bytes,
-    /// The records behind it, compressed or not.
+    /// The records behind it, compressed or not; below v3 the rest of the message set.
     pub payload: Bytes,
 }
 
 /// What became of the batches.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProduceResponse {
-    /// How long to be silent on this connection, in milliseconds.
+    /// How long to be silent on this connection, in milliseconds (v1+).
     pub throttle_time_ms: i32,
     /// The topics of the request.
     pub topics: Vec<ProducedTopic>,
@@ -94,7 +100,7 @@ pub struct ProducedPartition {
     pub error_code: ErrorCode,
     /// The offset of the batch's first record; -1 if there is none to tell.
     pub base_offset: i64,
-    /// The time the broker stamped the batch with, in milliseconds since the epoch; -1 where the topic keeps the
+    /// The time the broker stamped the batch with (v2+), in milliseconds since the epoch; -1 where the topic keeps the
     /// producer's timestamps.
     pub log_append_time_ms: i64,
     /// First offset still kept (v5+), or -1.
@@ -120,13 +126,21 @@ pub struct RecordError {
 
 impl Request for ProduceRequest {
     const API: ApiKey = ApiKey::Produce;
-    const VERSIONS: VersionRange = VersionRange::new(3, 13);
+    const VERSIONS: VersionRange = VersionRange::new(0, 13);
     type Response = ProduceResponse;
 
     fn encode(&self, version: i16, out: &mut RequestBuffer) -> Result<(), EncodeError> {
         check_version::<Self>(version)?;
         let mut writer = Writer::new(out, Encoding::of(Self::API, version));
-        writer.nullable_string(self.transactional_id.as_deref())?;
+        if version >= RECORD_BATCHES_SINCE {
+            writer.nullable_string(self.transactional_id.as_deref())?;
+        } else if self.transactional_id.is_some() {
+            return Err(EncodeError::NotExpressible {
+                api: Self::API,
+                version,
+                reason: "a broker this old knows no transactions".to_owned(),
+            });
+        }
         writer.out.put_i16(self.acks);
         writer.out.put_i32(self.timeout_ms);
         writer.array_length(self.topics.len())?;
@@ -170,7 +184,7 @@ fn write_topic(writer: &mut Writer<'_>, version: i16, topic: &ProduceTopic) -> R
 
 fn read_response(reader: &mut Reader, version: i16) -> Result<ProduceResponse, Malformed> {
     let topics = reader.array(TOPIC_LEN_MIN, |reader| read_topic(reader, version))?;
-    let throttle_time_ms = reader.i32()?;
+    let throttle_time_ms = if version >= 1 { reader.i32()? } else { 0 };
     let mut node_endpoints = Vec::new();
     reader.end_struct_with(|tag, field| match tag {
         0 if version >= 10 => {
@@ -206,7 +220,7 @@ fn read_partition(reader: &mut Reader, version: i16) -> Result<ProducedPartition
         partition: reader.i32()?,
         error_code: reader.error_code()?,
         base_offset: reader.i64()?,
-        log_append_time_ms: reader.i64()?,
+        log_append_time_ms: if version >= 2 { reader.i64()? } else { -1 },
         log_start_offset: if version >= 5 { reader.i64()? } else { -1 },
         record_errors: if version >= 8 {
             reader.array(RECORD_ERROR_LEN_MIN, read_record_error)?

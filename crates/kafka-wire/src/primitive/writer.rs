@@ -51,6 +51,14 @@ impl<'a> Writer<'a> {
         self.length("an array", count)
     }
 
+    /// Writes an array that is null.
+    pub fn null_array(&mut self) {
+        match self.encoding {
+            Encoding::Classic => self.out.put_i32(-1),
+            Encoding::Flexible => self.out.put_unsigned_varint(0),
+        }
+    }
+
     /// Writes the number of bytes of a byte string; the bytes follow.
     pub fn bytes_length(&mut self, length: usize) -> Result<(), EncodeError> {
         self.length("a byte string", length)

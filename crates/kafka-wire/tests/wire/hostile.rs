@@ -6,15 +6,13 @@
 use std::fmt::Debug;
 
 use bytes::Bytes;
-use kafka_protocol::protocol::Encodable;
 use kafka_wire::primitive::{Encoding, Reader};
 use kafka_wire::request::{Malformed, Problem};
 use kafka_wire::{ApiKey, Request};
 use proptest::prelude::*;
 
 use crate::allocation::peak_of;
-use crate::conformance::encode;
-use crate::samples::{self, Visitor};
+use crate::samples::{self, Body, Visitor};
 
 /// Memory a decoder may hold for each byte of input. The worst case is a list of group members without id or metadata:
 /// 4 bytes each on the wire, but 80 in memory, and a vector that grows holds up to three times its elements for a
@@ -42,11 +40,11 @@ struct Collect {
 }
 
 impl Visitor for Collect {
-    fn case<R: Request>(&mut self, version: i16, generated: &impl Encodable, _expected: &R::Response)
+    fn case<R: Request>(&mut self, version: i16, body: &impl Body, _expected: &R::Response)
     where
         R::Response: Debug + PartialEq,
     {
-        let body = encode::<R>(generated, version);
+        let body = body.bytes(version);
         let decode = |version, body| R::decode_response(version, body).map(drop);
         self.samples.push(Sample {
             api: R::API,
@@ -204,6 +202,9 @@ fn first_list_position(sample: &Sample) -> usize {
     }
     let fixed = [(ApiKey::Produce, 0), (ApiKey::ApiVersions, 2)];
     let throttle_time_since = [
+        (ApiKey::Fetch, 1),
+        (ApiKey::CreateTopics, 2),
+        (ApiKey::OffsetForLeaderEpoch, 2),
         (ApiKey::Metadata, 3),
         (ApiKey::OffsetCommit, 3),
         (ApiKey::OffsetFetch, 3),

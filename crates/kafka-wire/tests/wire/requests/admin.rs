@@ -9,11 +9,11 @@ use kafka_wire::api::delete_records::{DeleteRecordsPartition, DeleteRecordsReque
 use kafka_wire::api::describe_configs::{DescribeConfigsRequest, DescribeConfigsResource, ResourceType};
 
 use super::{check_bounds, check_read_back, topic_name};
-use crate::samples::{text, versions};
+use crate::samples::{generated_versions, text, versions};
 
 #[test]
 fn create_topics_requests_carry_settings() {
-    for version in versions::<CreateTopicsRequest>() {
+    for version in generated_versions::<CreateTopicsRequest>(2) {
         let request = CreateTopicsRequest {
             topics: vec![CreatableTopic {
                 name: Arc::from("orders"),
@@ -75,7 +75,7 @@ fn create_partitions_requests_leave_placement_to_the_broker() {
 
 #[test]
 fn describe_configs_requests_ask_for_all_or_some_settings() {
-    for version in versions::<DescribeConfigsRequest>() {
+    for version in generated_versions::<DescribeConfigsRequest>(1) {
         let keys = ["max.message.bytes", "cleanup.policy"];
         let request = DescribeConfigsRequest {
             resources: vec![

@@ -9,7 +9,7 @@ use kafka_wire::api::produce::{ProducePartition, ProduceRequest, ProduceTopic};
 use kafka_wire::{EncodeError, Request, RequestBuffer, TopicId};
 
 use super::{check_bounds, check_bytes, encode, topic_name};
-use crate::samples::{long_name, since, text, topic_id, versions};
+use crate::samples::{generated_versions, long_name, since, text, topic_id};
 
 fn fetch_partition(partition: i32) -> FetchPartition {
     FetchPartition {
@@ -35,7 +35,7 @@ fn generated_fetch_partition(version: i16, partition: i32) -> generated::fetch_r
 #[test]
 fn fetch_requests_have_the_bytes_of_kafka_protocol() {
     let name = long_name();
-    for version in versions::<FetchRequest>() {
+    for version in generated_versions::<FetchRequest>(4) {
         let request = FetchRequest {
             max_wait_ms: 500,
             min_bytes: 1,
@@ -140,7 +140,7 @@ fn produce_requests_have_the_bytes_of_kafka_protocol() {
     let header = Bytes::from(vec![0xa5; 61]);
     let payload = Bytes::from((0..=255).cycle().take(20_000).collect::<Vec<u8>>());
     let records = Bytes::from([header.as_ref(), payload.as_ref()].concat());
-    for version in versions::<ProduceRequest>() {
+    for version in generated_versions::<ProduceRequest>(3) {
         let partition = |partition: i32| ProducePartition {
             partition,
             header: header.clone(),

@@ -16,7 +16,7 @@ use kafka_wire::api::offset_for_leader_epoch::{
 use kafka_wire::{EncodeError, ProducerIdentity};
 
 use super::{check_bounds, check_read_back, encode, topic_name};
-use crate::samples::{since, text, versions};
+use crate::samples::{generated_versions, since, text, versions};
 
 #[test]
 fn api_versions_requests_name_the_client_from_v3_on() {
@@ -79,7 +79,7 @@ fn metadata_requests_ask_for_all_some_or_no_topics() {
 
 #[test]
 fn list_offsets_requests_read_back() {
-    for version in versions::<ListOffsetsRequest>() {
+    for version in generated_versions::<ListOffsetsRequest>(1) {
         let partition = |partition_index, timestamp| ListOffsetsPartition {
             partition_index,
             current_leader_epoch: 5,
@@ -114,7 +114,7 @@ fn list_offsets_requests_read_back() {
 
 #[test]
 fn offset_for_leader_epoch_requests_come_from_a_consumer() {
-    for version in versions::<OffsetForLeaderEpochRequest>() {
+    for version in generated_versions::<OffsetForLeaderEpochRequest>(2) {
         let request = OffsetForLeaderEpochRequest {
             topics: vec![OffsetForLeaderTopic {
                 topic: Arc::from("orders"),

@@ -2,8 +2,10 @@
 //!
 //! Fetch and Produce are written by hand and compared byte by byte. The other requests are written *by*
 //! `kafka-protocol`, so their bytes are read back with its broker side and compared field by field.
+//! Versions that `kafka-protocol` has dropped are compared with bytes put together by hand.
 
 mod admin;
+mod before_0_11;
 mod groups;
 mod hot;
 mod log;

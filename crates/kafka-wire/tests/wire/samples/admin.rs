@@ -23,10 +23,12 @@ use kafka_wire::api::describe_configs::{
 };
 use kafka_wire::{ErrorCode, TopicId};
 
-use super::{MANY, Visitor, long_name, since, text, topic_id, unknown_tags, uuid, versions};
+use super::{
+    MANY, Visitor, generated_versions, long_name, since, text, topic_id, unknown_tags, uuid, versions,
+};
 
 pub(super) fn visit_create_topics(visitor: &mut impl Visitor) {
-    for version in versions::<CreateTopicsRequest>() {
+    for version in generated_versions::<CreateTopicsRequest>(2) {
         let name = long_name();
         let id = since(7, version, topic_id(5), TopicId::ZERO);
         let mut topic = create_topics_response::CreatableTopicResult::default()
@@ -122,7 +124,7 @@ pub(super) fn visit_create_partitions(visitor: &mut impl Visitor) {
 }
 
 pub(super) fn visit_describe_configs(visitor: &mut impl Visitor) {
-    for version in versions::<DescribeConfigsRequest>() {
+    for version in generated_versions::<DescribeConfigsRequest>(1) {
         for (results, expected) in [
             vec![refused(), described(vec![full_config(version)])],
             vec![described(vec![smallest_config(version); MANY])],

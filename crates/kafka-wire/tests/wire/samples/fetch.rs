@@ -12,10 +12,10 @@ use kafka_wire::api::fetch::{
 use kafka_wire::api::node_endpoint::{LeaderIdAndEpoch, NodeEndpoint};
 use kafka_wire::{ErrorCode, NodeId, TopicId};
 
-use super::{MANY, Visitor, long_name, since, text, topic_id, unknown_tags, uuid, versions};
+use super::{MANY, Visitor, generated_versions, long_name, since, text, topic_id, unknown_tags, uuid};
 
 pub(super) fn visit(visitor: &mut impl Visitor) {
-    for version in versions::<FetchRequest>() {
+    for version in generated_versions::<FetchRequest>(4) {
         for (generated, expected) in [rich(version), many_topics(version), many_partitions(version)] {
             visitor.case::<FetchRequest>(version, &generated, &expected);
         }

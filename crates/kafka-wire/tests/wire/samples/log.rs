@@ -21,7 +21,7 @@ use kafka_wire::api::offset_for_leader_epoch::{
 };
 use kafka_wire::{ErrorCode, ProducerIdentity};
 
-use super::{MANY, Visitor, long_name, since, text, unknown_tags, versions};
+use super::{MANY, Visitor, generated_versions, long_name, since, text, unknown_tags, versions};
 
 pub(super) fn visit_api_versions(visitor: &mut impl Visitor) {
     for version in versions::<ApiVersionsRequest>() {
@@ -67,7 +67,7 @@ pub(super) fn visit_api_versions(visitor: &mut impl Visitor) {
 }
 
 pub(super) fn visit_list_offsets(visitor: &mut impl Visitor) {
-    for version in versions::<ListOffsetsRequest>() {
+    for version in generated_versions::<ListOffsetsRequest>(1) {
         let name = long_name();
         let partition = list_offsets_response::ListOffsetsPartitionResponse::default()
             .with_partition_index(3)
@@ -118,7 +118,7 @@ pub(super) fn visit_list_offsets(visitor: &mut impl Visitor) {
 }
 
 pub(super) fn visit_offset_for_leader_epoch(visitor: &mut impl Visitor) {
-    for version in versions::<OffsetForLeaderEpochRequest>() {
+    for version in generated_versions::<OffsetForLeaderEpochRequest>(2) {
         let name = long_name();
         let partition = offset_for_leader_epoch_response::EpochEndOffset::default()
             .with_error_code(75)

@@ -11,10 +11,10 @@ use kafka_wire::api::produce::{
 };
 use kafka_wire::{ErrorCode, NodeId, TopicId};
 
-use super::{MANY, Visitor, long_name, since, text, topic_id, unknown_tags, uuid, versions};
+use super::{MANY, Visitor, generated_versions, long_name, since, text, topic_id, unknown_tags, uuid};
 
 pub(super) fn visit(visitor: &mut impl Visitor) {
-    for version in versions::<ProduceRequest>() {
+    for version in generated_versions::<ProduceRequest>(3) {
         for (generated, expected) in [
             rich(version),
             many_topics(version),
