@@ -130,6 +130,8 @@ fn instances_share_the_work_through_a_group_on_the_target() {
         second = two.start()?;
         second.wait_for_line(&["taking over the members"], LIMIT)?;
         wait_until_shared(&[(&first, 3), (&second, 3)])?;
+        // Frozen before that, it would have nothing to give up when it wakes.
+        second.wait_for_line(&["mirroring starts at the stored position"], LIMIT)?;
         second.process.signal(Signal::Stop)?;
         wait_until_shared(&[(&first, 6)])?;
         wait::hold(Duration::from_secs(3));
