@@ -49,6 +49,11 @@ impl Memory {
         self.lock().held_by(&partition)
     }
 
+    /// All the credit there is.
+    pub(crate) fn total(&self) -> u64 {
+        self.lock().limits().total
+    }
+
     /// The most one partition may hold.
     pub(crate) fn share(&self) -> u64 {
         self.lock().limits().share

@@ -250,7 +250,9 @@ impl Routing {
         result
     }
 
-    /// A batch may grow when it is decompressed or compressed anew. What grew waits for the target before more is made.
+    /// A batch may grow when it is decompressed or compressed anew. What grew waits for the target before more is made, be it
+    /// this partition's or another's: so the budget is exceeded by no more than what one source batch became, in each partition
+    /// that has nothing on its way. Such a one goes on even then, or partitions that stand still would stop it.
     async fn wait_for_room(&self, chunk: &Chunk) {
         let (key, memory) = (self.partition.key, &self.shared.memory);
         let waiting = chunk.credit.bytes();
@@ -261,7 +263,7 @@ impl Routing {
                 // What waits in our own queue is held as well, and only we can free it: never wait with nothing to wait for.
                 self.partition.is_withdrawn()
                     || self.partition.batches_in_flight() == 0
-                    || memory.held_by(key) <= waiting.saturating_add(memory.share())
+                    || (memory.held_by(key) <= waiting.saturating_add(memory.share()) && memory.used() <= memory.total())
             }) => {}
             _ = draining.wait_for(|draining| *draining) => {}
         }
