@@ -1,6 +1,7 @@
 //! Three brokers a side on Kafka's own settings, replication factor 3, two in-sync replicas: leaders move, brokers go and come back on either
 //! side under load, and the whole target is away for a minute.
 
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -24,6 +25,21 @@ fn new_topic(name: &str) -> NewTopic {
     NewTopic::new(name, PARTITIONS)
         .replication(3)
         .config("min.insync.replicas", "2")
+}
+
+/// Runs a scenario on the two clusters that this file's tests share, one after the other: twelve brokers on a small machine have no processor
+/// left for anybody.
+fn on_the_pair(name: &str, run: impl FnOnce(&mut Cluster, &mut Cluster) -> Result<()>) {
+    static PAIR: Mutex<Option<(Cluster, Cluster)>> = Mutex::new(None);
+    let mut pair = PAIR.lock().unwrap_or_else(PoisonError::into_inner);
+    lone_scenario(name, || {
+        let started = match pair.take() {
+            Some(started) => started,
+            None => start_pair(V3_9_2, V4_3_0, &ClusterOptions::stock())?,
+        };
+        let (source, target) = pair.insert(started);
+        run(source, target)
+    });
 }
 
 /// Runs `faults` while records come at a steady rate; returns when both are done.
@@ -81,9 +97,8 @@ fn bounce(cluster: &mut Cluster, topic: &str) -> Result<()> {
 
 #[test]
 fn brokers_come_and_go_on_stock_settings() {
-    lone_scenario("cluster", || {
-        let (mut source, mut target) = start_pair(V3_9_2, V4_3_0, &ClusterOptions::stock())?;
-        let world = World::between("cluster", &source, &target);
+    on_the_pair("cluster", |source, target| {
+        let world = World::between("cluster", source, target);
         let topic = world.topic("t");
         world.source.admin().create_topic(&new_topic(&topic))?;
         world.target.admin().create_topic(&new_topic(&topic))?;
@@ -97,13 +112,13 @@ fn brokers_come_and_go_on_stock_settings() {
         under_load(&world, &load, || {
             move_leaders(&world.source.admin(), &topic)?;
             move_leaders(&world.target.admin(), &topic)?;
-            bounce(&mut source, &topic).context("bouncing the source")?;
-            bounce(&mut target, &topic).context("bouncing the target")
+            bounce(source, &topic).context("bouncing the source")?;
+            bounce(target, &topic).context("bouncing the target")
         })?;
         mirror.wait_until_caught_up(std::slice::from_ref(&topic), LIMIT)?;
         world.compare(&Rule::preserve()).context("after the bounces")?;
 
-        target_away(&world, &mut target, &topic, load.records)?;
+        target_away(&world, target, &topic, load.records)?;
         mirror.wait_until_caught_up(std::slice::from_ref(&topic), LIMIT)?;
         let peak = mirror.process.peak_memory_bytes()?;
         ensure!(peak < MEMORY_MAX, "peak memory {} MiB", peak >> 20);
@@ -139,9 +154,8 @@ fn target_away(world: &World, target: &mut Cluster, topic: &str, first: u64) -> 
 
 #[test]
 fn a_topic_made_by_the_mirror_is_as_safe_as_the_sources() {
-    lone_scenario("cluster-created", || {
-        let (source, target) = start_pair(V3_9_2, V4_3_0, &ClusterOptions::stock())?;
-        let world = World::between("cluster-created", &source, &target);
+    on_the_pair("cluster-created", |source, target| {
+        let world = World::between("cluster-created", source, target);
         let topic = world.topic("t");
         let day_ms = "86400000";
         world.source.admin().create_topic(
