@@ -31,7 +31,7 @@ const FILES: &[(&str, &str)] = &[
     ("p-empty", ""),
     (
         "c-zookeeper",
-        "zookeeper.connect=127.0.0.1:1\ngroup.id=contract\n",
+        "zookeeper.connect=no.such.host.invalid:2181\ngroup.id=contract\n",
     ),
     (
         "c-bad-value",
@@ -78,7 +78,7 @@ no-such-host        | --consumer.config c-no-such-host --producer.config p --whi
 no-such-host-target | --consumer.config c --producer.config p-no-such-host --whitelist a | 1 | No resolvable bootstrap urls given in bootstrap.servers | no resolvable bootstrap urls given in bootstrap.servers + no.such.host.invalid:9092 + target
 bad-value           | --consumer.config c-bad-value --producer.config p --whitelist a | 1 | Invalid value banana for configuration auto.offset.reset | auto.offset.reset + banana + c-bad-value:3
 bad-value-target    | --consumer.config c --producer.config p-bad-value --whitelist a | 1 | Invalid value banana for configuration acks | acks + banana + p-bad-value:2
-zookeeper-alone     | --consumer.config c-zookeeper --producer.config p --whitelist a | 1 | No resolvable bootstrap urls given | zookeeper + bootstrap.servers + c-zookeeper
+zookeeper-alone     | --consumer.config c-zookeeper --producer.config p --whitelist a | 1 | No resolvable bootstrap urls given | no resolvable bootstrap urls given in zookeeper.connect + no.such.host.invalid:2181 + source
 
 unknown-flag        | GOOD --frob | 1 | frob is not a recognized option | frob is not a recognized option
 abbreviated-flag    | GOOD --num.stream 2 | 1 | num.stream is not a recognized option | num.stream is not a recognized option

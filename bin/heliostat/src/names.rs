@@ -1,30 +1,36 @@
-//! Looks the bootstrap names up before anything is started: a typing error should end the start, while a broker that
+//! Looks the names up that a cluster is found by before anything is started: a typing error should end the start, while a broker that
 //! is only away is tried for ever, whichever of the two clusters comes first.
 //!
 //! Java's `ClientUtils.parseAndValidateAddresses` does the same, in these words.
 
 use std::fmt;
 
-use mirror_config::{ClusterConfig, HostPort};
+use mirror_config::{Bootstrap, ClusterConfig, HostPort};
 
 /// No name of a cluster can be resolved.
 #[derive(Debug)]
 pub(crate) struct NoneResolvable {
     cluster: String,
+    /// Where they are written.
+    key: &'static str,
     names: Vec<String>,
 }
 
 /// Warns of each name that has no address; an error if a cluster is left with none.
 pub(crate) async fn check(cluster: &ClusterConfig) -> Result<(), NoneResolvable> {
+    let (key, addresses) = match &cluster.bootstrap {
+        Bootstrap::Servers(servers) => ("bootstrap.servers", servers),
+        Bootstrap::ZooKeeper(connect) => ("zookeeper.connect", &connect.servers),
+    };
     let mut any_resolvable = false;
-    for address in &cluster.bootstrap {
+    for address in addresses {
         let HostPort { host, port } = address;
         let found = tokio::net::lookup_host((host.as_str(), *port)).await;
         if found.is_ok_and(|mut addresses| addresses.next().is_some()) {
             any_resolvable = true;
         } else {
             tracing::warn!(
-                "Couldn't resolve server {address} from bootstrap.servers as DNS resolution failed for {host}"
+                "Couldn't resolve server {address} from {key} as DNS resolution failed for {host}"
             );
         }
     }
@@ -33,7 +39,8 @@ pub(crate) async fn check(cluster: &ClusterConfig) -> Result<(), NoneResolvable>
     }
     Err(NoneResolvable {
         cluster: cluster.alias.clone(),
-        names: cluster.bootstrap.iter().map(ToString::to_string).collect(),
+        key,
+        names: addresses.iter().map(ToString::to_string).collect(),
     })
 }
 
@@ -41,10 +48,10 @@ pub(crate) async fn check(cluster: &ClusterConfig) -> Result<(), NoneResolvable>
 
 impl fmt::Display for NoneResolvable {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { cluster, names } = self;
+        let Self { cluster, key, names } = self;
         write!(
             formatter,
-            "no resolvable bootstrap urls given in bootstrap.servers ({cluster} cluster: {}): check the names, and \
+            "no resolvable bootstrap urls given in {key} ({cluster} cluster: {}): check the names, and \
              that this host can look them up",
             names.join(",")
         )

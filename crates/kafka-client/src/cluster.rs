@@ -1,6 +1,8 @@
 //! A Kafka cluster as a client sees it: bootstrap servers, the brokers it named, and connections to them.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -21,10 +23,30 @@ pub struct ClusterSettings {
     pub connection: ConnectionSettings,
 }
 
+/// Finds the servers that are asked first where they are not written down.
+pub trait FindServers: fmt::Debug + Send + Sync {
+    /// Asked at the start, and again whenever no known broker answers.
+    fn find(&self) -> Finding<'_>;
+}
+
+/// Servers that are being looked for, as `host:port`.
+pub type Finding<'a> = Pin<Box<dyn Future<Output = Result<Vec<String>, ServersNotFound>> + Send + 'a>>;
+
+/// Why none were found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServersNotFound {
+    /// Nobody but the author of the configuration can mend it.
+    pub is_mistake: bool,
+    /// One sentence.
+    pub reason: String,
+}
+
 /// A cluster whose brokers are known. Cheap to share; every method may be called from any task.
 #[derive(Debug)]
 pub struct Cluster {
     settings: ClusterSettings,
+    /// In place of the settings' servers.
+    finder: Option<Arc<dyn FindServers>>,
     known: Mutex<Known>,
     /// Connections for calls that are not the hot path, one per broker, opened on first use. Each has a lock of its
     /// own: a broker that does not answer keeps nobody from another.
@@ -51,8 +73,24 @@ impl Cluster {
     /// # Errors
     /// [`ClientError::NoBootstrap`] with the reason of each server if none answers.
     pub async fn connect(settings: ClusterSettings) -> Result<Self, ClientError> {
+        Self::connect_with(settings, None).await
+    }
+
+    /// As [`Self::connect`], with servers that `finder` finds in place of those in `settings`.
+    pub async fn connect_by(
+        settings: ClusterSettings,
+        finder: Arc<dyn FindServers>,
+    ) -> Result<Self, ClientError> {
+        Self::connect_with(settings, Some(finder)).await
+    }
+
+    async fn connect_with(
+        settings: ClusterSettings,
+        finder: Option<Arc<dyn FindServers>>,
+    ) -> Result<Self, ClientError> {
         let cluster = Self {
             settings,
+            finder,
             known: Mutex::default(),
             calls: Mutex::default(),
             answered_last: AtomicI32::new(-1),
@@ -175,7 +213,7 @@ impl Cluster {
     async fn ask_bootstrap(&self, request: &MetadataRequest) -> Result<MetadataResponse, ClientError> {
         let mut tried = Vec::new();
         let mut unresolvable = true;
-        for address in &self.settings.bootstrap {
+        for address in &self.servers().await? {
             let answer = match Connection::open(address, &self.settings.connection).await {
                 Ok(connection) => connection.call(request).await,
                 Err(error) => Err(error),
@@ -199,6 +237,18 @@ impl Cluster {
             cluster: self.settings.alias.clone(),
             tried,
             unresolvable,
+        })
+    }
+
+    /// The servers to ask first.
+    async fn servers(&self) -> Result<Vec<String>, ClientError> {
+        let Some(finder) = &self.finder else {
+            return Ok(self.settings.bootstrap.clone());
+        };
+        finder.find().await.map_err(|not_found| ClientError::NoBootstrap {
+            cluster: self.settings.alias.clone(),
+            tried: vec![not_found.reason],
+            unresolvable: not_found.is_mistake,
         })
     }
 

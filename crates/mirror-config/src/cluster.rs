@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::config::{ClusterConfig, HostPort};
+use crate::config::{Bootstrap, ClusterConfig};
 use crate::defaults;
 use crate::settings::Settings;
 
@@ -11,7 +11,7 @@ pub(crate) fn resolve(
     settings: &mut Settings<'_>,
     alias: &str,
     client_id: String,
-    bootstrap: Vec<HostPort>,
+    bootstrap: Bootstrap,
 ) -> ClusterConfig {
     let (reconnect_backoff, reconnect_backoff_max) = reconnect_backoff(settings);
     let request_timeout = settings.milliseconds("request.timeout.ms", 1);

@@ -11,10 +11,10 @@ mod rename;
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub use cluster::{ClusterConfig, HostPort};
+pub use cluster::{Bootstrap, ClusterConfig, HostPort, ZooKeeperConnect};
 pub use flow::{
     BrakeConfig, CompressionConfig, FetchConfig, FlowConfig, IsolationLevel, NullKeys, OnLoss,
-    OnRefusedRecord, Partitioning, Positions, ProduceConfig, StartPolicy,
+    OnRefusedRecord, Partitioning, Positions, ProduceConfig, StartPolicy, ZooKeeperOffsets,
 };
 pub use membership::{Assignor, MembershipConfig};
 pub use rename::Rename;

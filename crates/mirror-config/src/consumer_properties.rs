@@ -12,6 +12,7 @@ use crate::{cluster, defaults};
 mod membership;
 #[cfg(test)]
 mod tests;
+mod zookeeper;
 
 /// What the file says, resolved.
 #[derive(Debug, Clone)]
@@ -22,6 +23,8 @@ pub(crate) struct ConsumerSide {
     pub(crate) isolation: IsolationLevel,
     pub(crate) topic_refresh: Duration,
     pub(crate) fetch: FetchConfig,
+    /// Whether positions are written back to ZooKeeper; `None` where the file does not name one.
+    pub(crate) write_back: Option<bool>,
 }
 
 /// Reads the file for a process that stands for this many members of the group. Where it is wrong, the findings have an
@@ -33,9 +36,10 @@ pub(crate) fn resolve(properties: &Properties, streams: u32, findings: &mut Find
 
 fn read(settings: &mut Settings<'_>, streams: u32) -> ConsumerSide {
     let group_id = group(settings);
-    let bootstrap = brokers(settings);
+    let brokers = zookeeper::read(settings);
+    let of_old_consumer = brokers.write_back.is_some();
     let client_id = format!("{group_id}{}", defaults::CLIENT_ID_SUFFIX);
-    let source = cluster::resolve(settings, defaults::SOURCE_ALIAS, client_id, bootstrap);
+    let source = cluster::resolve(settings, defaults::SOURCE_ALIAS, client_id, brokers.bootstrap);
     note_internal_topics(settings);
     note_auto_commit(settings);
     ConsumerSide {
@@ -43,8 +47,9 @@ fn read(settings: &mut Settings<'_>, streams: u32) -> ConsumerSide {
         start: start(settings),
         isolation: isolation(settings),
         topic_refresh: defaults::TOPIC_REFRESH.min(source.metadata_max_age),
-        fetch: fetch(settings, source.request_timeout),
+        fetch: fetch(settings, source.request_timeout, of_old_consumer),
         source,
+        write_back: brokers.write_back,
     }
 }
 
@@ -55,28 +60,6 @@ fn group(settings: &mut Settings<'_>) -> String {
     let place = settings.file();
     settings.findings.error(ConfigError::MissingGroup { place });
     String::new()
-}
-
-/// `zookeeper.connect` alone is refused by the review; beside `bootstrap.servers` it is refused in the words that
-/// MirrorMaker had for it while it knew both (0.10.2 to 1.1).
-fn brokers(settings: &mut Settings<'_>) -> Vec<crate::HostPort> {
-    let has_zookeeper = settings.text("zookeeper.connect");
-    let has_bootstrap = settings.text("bootstrap.servers").is_some();
-    match has_zookeeper {
-        Some(_) if !has_bootstrap => Vec::new(),
-        Some(zookeeper) => {
-            settings.findings.error(ConfigError::Refused {
-                reason:
-                    "the configuration parameters `zookeeper.connect` (old consumer) and `bootstrap.servers` \
-                         (new consumer) cannot be used together"
-                        .to_owned(),
-                place: zookeeper.place,
-                advice: "remove zookeeper.connect".to_owned(),
-            });
-            Vec::new()
-        }
-        None => settings.bootstrap("add bootstrap.servers=HOST:9092, brokers of the source cluster"),
-    }
 }
 
 fn start(settings: &mut Settings<'_>) -> StartPolicy {
@@ -112,12 +95,19 @@ fn isolation(settings: &mut Settings<'_>) -> IsolationLevel {
     written.map_or(defaults::ISOLATION, |setting| setting.value)
 }
 
-fn fetch(settings: &mut Settings<'_>, request_timeout: Duration) -> FetchConfig {
+/// The ZooKeeper consumer had names of its own for two of these.
+fn fetch(settings: &mut Settings<'_>, request_timeout: Duration, of_old_consumer: bool) -> FetchConfig {
     let ceiling = |written: Option<i32>, ours: i32| written.map_or(ours, |bytes| bytes.clamp(1, ours));
     let bytes_max = ceiling(settings.bytes("fetch.max.bytes", 0), defaults::FETCH_BYTES_MAX);
-    let partition_bytes = settings.bytes("max.partition.fetch.bytes", 0);
+    let old_partition_bytes = settings.bytes("fetch.message.max.bytes", 0);
+    let old_wait_max = settings.milliseconds("fetch.wait.max.ms", 0);
+    let partition_bytes = settings
+        .bytes("max.partition.fetch.bytes", 0)
+        .or(old_partition_bytes.filter(|_| of_old_consumer));
     let bytes_min = settings.bytes("fetch.min.bytes", 0);
-    let wait_max = settings.milliseconds("fetch.max.wait.ms", 0);
+    let wait_max = settings
+        .milliseconds("fetch.max.wait.ms", 0)
+        .or(old_wait_max.filter(|_| of_old_consumer));
     FetchConfig {
         // Half of the time-out leaves the other half for the way there and back: a broker that waits for data must
         // not look like one that is gone.

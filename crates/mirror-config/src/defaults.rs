@@ -50,6 +50,11 @@ pub const STREAMS: u32 = 1;
 /// error.
 pub const STREAMS_MAX: u32 = 1_000;
 
+/// `zookeeper.session.timeout.ms`: as the ZooKeeper consumer (`kafka.utils.ZKConfig` of 1.1).
+pub const ZOOKEEPER_SESSION_TIMEOUT: Duration = Duration::from_secs(6);
+/// Positions are never written back to ZooKeeper more often: each is a write of its own to the disks of the ensemble.
+pub const WRITE_BACK_INTERVAL_MIN: Duration = Duration::from_secs(1);
+
 /// `session.timeout.ms`: as Java since 3.0 (KIP-735).
 pub const SESSION_TIMEOUT: Duration = Duration::from_secs(45);
 /// `heartbeat.interval.ms`: Java's is 3 s. Members hear of a rebalance with their next heartbeat, so a hand-over between

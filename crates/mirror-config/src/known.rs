@@ -13,6 +13,8 @@ use crate::error::{ConfigError, Findings, NoticeLevel, Place, Printable};
 use crate::properties::{Entry, Properties};
 use crate::suggest;
 
+pub(crate) use retired::ZOOKEEPER_ERA;
+
 /// A property of a Java client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KnownProperty {

@@ -32,11 +32,13 @@ mod state_folder;
 mod suggest;
 mod text_file;
 mod units;
+mod zookeeper;
 
 pub use config::{
-    AdminConfig, Assignor, BrakeConfig, ClusterConfig, CompressionConfig, Config, FetchConfig, FlowConfig,
-    HostPort, IsolationLevel, LifeConfig, MembershipConfig, MemoryConfig, NullKeys, OnLoss, OnRefusedRecord,
-    Partitioning, Positions, ProduceConfig, Rename, StartPolicy, StateConfig,
+    AdminConfig, Assignor, Bootstrap, BrakeConfig, ClusterConfig, CompressionConfig, Config, FetchConfig,
+    FlowConfig, HostPort, IsolationLevel, LifeConfig, MembershipConfig, MemoryConfig, NullKeys, OnLoss,
+    OnRefusedRecord, Partitioning, Positions, ProduceConfig, Rename, StartPolicy, StateConfig,
+    ZooKeeperConnect, ZooKeeperOffsets,
 };
 pub use error::{ConfigError, ConfigErrors, Notice, NoticeLevel, Place};
 pub use resolved::Resolved;

@@ -17,7 +17,7 @@ pub use usage::{FLAGS, Flag, usage};
 
 use crate::config::{
     AdminConfig, Config, FlowConfig, LifeConfig, MemoryConfig, OnRefusedRecord, Positions, Rename,
-    StateConfig,
+    StateConfig, ZooKeeperOffsets,
 };
 use crate::consumer_properties::{self, ConsumerSide};
 use crate::defaults;
@@ -61,6 +61,9 @@ fn assemble_all(
         .map(|properties| consumer_properties::resolve(&properties, flags.num_streams, &mut findings));
     let producer = take(producer, &mut findings)
         .map(|properties| producer_properties::resolve(&properties, &mut findings));
+    if let Some(consumer) = &consumer {
+        check_flags(flags, consumer, &mut findings);
+    }
     let topics = take(topics, &mut findings);
     match (consumer, producer, topics) {
         (Some(consumer), Some(producer), Some(topics)) if findings.errors.is_empty() => Ok(Resolved {
@@ -68,6 +71,34 @@ fn assemble_all(
             notices: findings.notices,
         }),
         _ => Err(ConfigErrors(findings.errors)),
+    }
+}
+
+/// Flags that only one of the two consumers' files can have beside them.
+fn check_flags(flags: &Flags, consumer: &ConsumerSide, findings: &mut Findings) {
+    let of_old_consumer = consumer.write_back.is_some();
+    if of_old_consumer && flags.new_consumer {
+        findings.error(ConfigError::Refused {
+            reason: "the consumer configuration parameter `zookeeper.connect` is not valid when using --new.consumer"
+                .to_owned(),
+            place: Place::Flag {
+                flag: "consumer.config",
+                value: flags.consumer_config.clone(),
+            },
+            advice: "leave --new.consumer away, or write bootstrap.servers in place of zookeeper.connect".to_owned(),
+        });
+    }
+    if let Some(value) = flags.zookeeper_write_back
+        && !of_old_consumer
+    {
+        findings.error(ConfigError::Refused {
+            reason: "no ZooKeeper is known that positions could be written to".to_owned(),
+            place: Place::Flag {
+                flag: "zookeeper.write.back",
+                value: value.to_string(),
+            },
+            advice: "leave the flag away; only a consumer file with zookeeper.connect names one".to_owned(),
+        });
     }
 }
 
@@ -94,6 +125,12 @@ fn flow(flags: &Flags, consumer: ConsumerSide, producer: ProducerSide, topics: T
         compression: producer.compression,
         positions: Positions::SourceGroup {
             group_id: consumer.membership.group_id.clone(),
+            zookeeper: consumer.write_back.map(|by_file| ZooKeeperOffsets {
+                write_back: flags.zookeeper_write_back.unwrap_or(by_file),
+                write_back_interval: flags
+                    .offset_commit_interval
+                    .max(defaults::WRITE_BACK_INTERVAL_MIN),
+            }),
         },
         membership: consumer.membership,
         on_loss: defaults::ON_LOSS,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use kafka_record::Codec;
 
-use crate::config::{ClusterConfig, CompressionConfig, ProduceConfig};
+use crate::config::{Bootstrap, ClusterConfig, CompressionConfig, ProduceConfig};
 use crate::error::{Findings, NoticeLevel};
 use crate::known::{self, Side};
 use crate::properties::Properties;
@@ -38,6 +38,7 @@ pub(crate) fn resolve(properties: &Properties, findings: &mut Findings) -> Produ
 
 fn read(settings: &mut Settings<'_>) -> ProducerSide {
     let bootstrap = settings.bootstrap("add bootstrap.servers=HOST:9092, brokers of the target cluster");
+    let bootstrap = Bootstrap::Servers(bootstrap);
     let client_id = settings.non_empty("client.id");
     let client_id = client_id.map_or(defaults::TARGET_CLIENT_ID, |setting| setting.value);
     let target = cluster::resolve(settings, defaults::TARGET_ALIAS, client_id.to_owned(), bootstrap);

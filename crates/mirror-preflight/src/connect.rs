@@ -26,6 +26,16 @@ pub(crate) fn step(limit: Duration) -> Duration {
     (limit / STEPS).min(STEP_MAX)
 }
 
+/// The servers to ask first, looked up where they are not written down.
+pub(crate) async fn find(config: &ClusterConfig, step: Duration) -> Result<Vec<HostPort>, ClientError> {
+    let found = mirror_discovery::addresses(&config.bootstrap, step).await;
+    found.map_err(|not_found| ClientError::NoBootstrap {
+        cluster: config.alias.clone(),
+        tried: vec![not_found.to_string()],
+        unresolvable: not_found.is_mistake(),
+    })
+}
+
 /// Connects by one of `bootstrap` and asks for all topics.
 pub(crate) async fn connect(
     config: &ClusterConfig,

@@ -12,11 +12,12 @@ use crate::events;
 /// Connects, trying again for as long as it takes: a broker that is not there yet is no reason to end.
 ///
 /// # Errors
-/// Only when no bootstrap name can be resolved: that is a mistake in the configuration, and Java's clients end too.
+/// Only for a mistake in the configuration: no bootstrap name can be resolved (there Java's clients end, too), or what is
+/// to be looked up in ZooKeeper is not where it is said to be.
 pub(crate) async fn cluster(config: &ClusterConfig, network: &Network) -> Result<Arc<Cluster>, ClientError> {
     let settings = ClusterSettings {
         alias: config.alias.clone(),
-        bootstrap: config.bootstrap.iter().map(ToString::to_string).collect(),
+        bootstrap: Vec::new(),
         connection: ConnectionSettings {
             client_id: config.client_id.as_str().into(),
             connect_timeout: config.connect_timeout,
@@ -31,7 +32,7 @@ pub(crate) async fn cluster(config: &ClusterConfig, network: &Network) -> Result
     };
     let mut backoff = Backoff::new(pauses, 0);
     loop {
-        match Cluster::connect(settings.clone()).await {
+        match mirror_discovery::connect(settings.clone(), &config.bootstrap).await {
             Ok(cluster) => return Ok(Arc::new(cluster)),
             Err(
                 error @ ClientError::NoBootstrap {

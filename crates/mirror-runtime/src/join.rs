@@ -37,7 +37,7 @@ pub(crate) async fn position_store(
 ) -> Result<PositionStore, RunError> {
     let source_group = |group_id: &str| GroupClient::new(Arc::clone(source), group_id, COORDINATOR_PATIENCE);
     match &config.positions {
-        Positions::SourceGroup { group_id } => Ok(PositionStore::SourceGroup(source_group(group_id))),
+        Positions::SourceGroup { group_id, .. } => Ok(PositionStore::SourceGroup(source_group(group_id))),
         Positions::TargetTopic { topic, commit_group } => {
             let settings = PositionTopicSettings {
                 topic: topic.as_str().into(),

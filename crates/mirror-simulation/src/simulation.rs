@@ -424,6 +424,7 @@ fn adjust(config: &mut Config, positions: PositionsPlan) {
         flow.topic_refresh = Duration::from_secs(1);
         if positions == PositionsPlan::SourceGroup {
             flow.positions = Positions::SourceGroup {
+                zookeeper: None,
                 group_id: GROUP.to_owned(),
             };
             GROUP.clone_into(&mut flow.membership.group_id);

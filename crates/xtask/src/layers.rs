@@ -2,10 +2,11 @@
 //! (`docs/adr/0001-sans-io-floors.md`).
 //!
 //! ```text
-//!   6  heliostat
-//!   5  mirror-runtime   mirror-preflight
+//!   7  heliostat
+//!   6  mirror-runtime   mirror-preflight
+//!   5  mirror-discovery
 //!   4  mirror-config   mirror-positions   mirror-admin
-//!   3  kafka-client   kafka-fake
+//!   3  kafka-client   kafka-fake   kafka-zookeeper
 //!   2  kafka-client-core   mirror-core   mirror-router   mirror-oracle      no I/O, no clock,
 //!   1  kafka-record                                         no RNG, no log,
 //!   0  kafka-wire                                           no async
@@ -155,6 +156,12 @@ pub(crate) const LAYERS: &[Layer] = &[
         foreign: Foreign::Except(EMBEDDED_BROKER_BANS),
     },
     Layer {
+        name: "kafka-zookeeper",
+        floor: Floor::Number(3),
+        ours: Ours::Only(&["kafka-wire"]),
+        foreign: Foreign::Except(LIBRARY_BANS),
+    },
+    Layer {
         name: "mirror-positions",
         floor: Floor::Number(4),
         ours: Ours::Only(&[
@@ -186,11 +193,18 @@ pub(crate) const LAYERS: &[Layer] = &[
         foreign: Foreign::Except(LIBRARY_BANS),
     },
     Layer {
-        name: "mirror-runtime",
+        name: "mirror-discovery",
         floor: Floor::Number(5),
+        ours: Ours::Only(&["mirror-config", "kafka-client", "kafka-zookeeper"]),
+        foreign: Foreign::Except(LIBRARY_BANS),
+    },
+    Layer {
+        name: "mirror-runtime",
+        floor: Floor::Number(6),
         ours: Ours::Only(&[
             "mirror-admin",
             "mirror-config",
+            "mirror-discovery",
             "mirror-positions",
             "mirror-core",
             "mirror-router",
@@ -198,29 +212,33 @@ pub(crate) const LAYERS: &[Layer] = &[
             "kafka-client-core",
             "kafka-record",
             "kafka-wire",
+            "kafka-zookeeper",
         ]),
         foreign: Foreign::Except(LIBRARY_BANS),
     },
     Layer {
         name: "mirror-preflight",
-        floor: Floor::Number(5),
+        floor: Floor::Number(6),
         ours: Ours::Only(&[
             "mirror-config",
+            "mirror-discovery",
             "mirror-core",
             "mirror-router",
             "kafka-client",
             "kafka-client-core",
             "kafka-record",
             "kafka-wire",
+            "kafka-zookeeper",
         ]),
         foreign: Foreign::Except(LIBRARY_BANS),
     },
     Layer {
         name: "heliostat",
-        floor: Floor::Number(6),
+        floor: Floor::Number(7),
         ours: Ours::Only(&[
             "mirror-admin",
             "mirror-config",
+            "mirror-discovery",
             "mirror-core",
             "mirror-preflight",
             "mirror-runtime",

@@ -8,8 +8,8 @@ use std::time::Duration;
 pub struct ClusterConfig {
     /// Name of the cluster in logs, metrics and errors.
     pub alias: String,
-    /// Brokers to ask first, in the order written; never empty.
-    pub bootstrap: Vec<HostPort>,
+    /// How its first brokers are found.
+    pub bootstrap: Bootstrap,
     /// `client.id` of every request: what broker quotas and request logs go by.
     pub client_id: String,
     /// An answer later than this counts as lost and the connection is given up.
@@ -28,6 +28,28 @@ pub struct ClusterConfig {
     pub response_bytes_max: usize,
 }
 
+/// How the first brokers of a cluster are found; they name the others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Bootstrap {
+    /// Brokers to ask, in the order written; never empty.
+    Servers(Vec<HostPort>),
+    /// The brokers that registered themselves in ZooKeeper, as they are whenever it is asked.
+    ZooKeeper(ZooKeeperConnect),
+}
+
+/// A ZooKeeper ensemble, and where in it a Kafka cluster keeps its nodes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ZooKeeperConnect {
+    /// Servers of the ensemble, in the order written; never empty.
+    pub servers: Vec<HostPort>,
+    /// The path below which the cluster keeps its nodes, like `/kafka`; empty where that is the root.
+    pub chroot: String,
+    /// A session not heard of for this long is over, and what it held is gone; the ensemble may allow less or more.
+    pub session_timeout: Duration,
+    /// A server that does not accept a connection within this is left for the next.
+    pub connection_timeout: Duration,
+}
+
 /// One address of a broker, as the user wrote it (names are resolved when connecting).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct HostPort {
@@ -35,6 +57,35 @@ pub struct HostPort {
     pub host: String,
     /// TCP port, never 0.
     pub port: u16,
+}
+
+// === impl Bootstrap ===
+
+impl fmt::Display for Bootstrap {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Servers(servers) => list(formatter, servers),
+            Self::ZooKeeper(zookeeper) => write!(formatter, "{zookeeper}"),
+        }
+    }
+}
+
+// === impl ZooKeeperConnect ===
+
+impl fmt::Display for ZooKeeperConnect {
+    /// The connect string, as `zookeeper.connect` has it.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        list(formatter, &self.servers)?;
+        formatter.write_str(&self.chroot)
+    }
+}
+
+fn list(formatter: &mut fmt::Formatter<'_>, addresses: &[HostPort]) -> fmt::Result {
+    for (index, address) in addresses.iter().enumerate() {
+        let comma = if index > 0 { "," } else { "" };
+        write!(formatter, "{comma}{address}")?;
+    }
+    Ok(())
 }
 
 // === impl HostPort ===

@@ -117,6 +117,8 @@ pub enum Positions {
     SourceGroup {
         /// The group; never empty.
         group_id: String,
+        /// The same group as a consumer of Kafka's ZooKeeper era kept it; `None` where there is nothing of that era.
+        zookeeper: Option<ZooKeeperOffsets>,
     },
     /// In a compacted topic of ours on the target: nothing but read rights are needed on the source.
     TargetTopic {
@@ -125,6 +127,16 @@ pub enum Positions {
         /// A group on the source that is told the positions as well, for lag tools; nobody reads it back.
         commit_group: Option<String>,
     },
+}
+
+/// What a flow does about the offsets that a consumer of the ZooKeeper era has under `/consumers/GROUP`. They are adopted
+/// in every case; the ensemble is the source's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ZooKeeperOffsets {
+    /// Positions are written back there, so that such a consumer can go on where this flow ended.
+    pub write_back: bool,
+    /// A changed position is written back at most once within this time.
+    pub write_back_interval: Duration,
 }
 
 /// What happens when the source lost records (by retention, by truncation) before they were mirrored.

@@ -11,6 +11,8 @@ use crate::known::{Side, Treatment, properties_of};
 use crate::properties::Properties;
 use crate::settings::Settings;
 
+mod zookeeper;
+
 const MINIMAL: &str = "bootstrap.servers=a:9092\ngroup.id=g\n";
 
 fn findings_of(text: &str) -> (ConsumerSide, Findings) {
@@ -46,7 +48,7 @@ fn the_shortest_file() {
     );
     assert_eq!(side.membership.group_id, "g");
     assert_eq!(side.source.client_id, "g-0");
-    assert_eq!(side.source.bootstrap[0].to_string(), "a:9092");
+    assert_eq!(side.source.bootstrap.to_string(), "a:9092");
     assert_eq!(side.source.request_timeout, Duration::from_secs(30));
     assert_eq!(side.start, StartPolicy::Latest);
     assert_eq!(side.isolation, IsolationLevel::ReadUncommitted);
@@ -234,7 +236,7 @@ fn what_is_missing_is_named() {
             "a valid group.id is missing (consumer.properties): add group.id=NAME, the group whose offsets are this \
              mirror's positions",
             "bootstrap.servers is missing (consumer.properties): add bootstrap.servers=HOST:9092, brokers of the \
-             source cluster",
+             source cluster, or zookeeper.connect=HOST:2181, its ZooKeeper",
         ]
     );
     assert_eq!(errors("bootstrap.servers=a:1\ngroup.id= ").len(), 1);
@@ -258,21 +260,6 @@ fn wrong_values_are_all_reported_with_their_lines() {
              use one of read_uncommitted, read_committed",
             "fetch.min.bytes cannot be -1 (consumer.properties:3: fetch.min.bytes=-1): use a number of at least 0",
         ]
-    );
-}
-
-#[test]
-fn zookeeper_is_refused_alone_and_beside_brokers() {
-    let alone = errors("zookeeper.connect=zk:2181\ngroup.id=g");
-    assert_eq!(alone.len(), 1, "{alone:?}");
-    assert!(
-        alone[0]
-            .contains("not yet looked up in ZooKeeper (consumer.properties:1: zookeeper.connect=zk:2181)")
-    );
-    let both = errors("zookeeper.connect=zk:2181\ngroup.id=g\nbootstrap.servers=a:1");
-    assert!(
-        both.iter().any(|error| error.contains("cannot be used together")),
-        "{both:?}"
     );
 }
 

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use super::keys;
 use super::section::Section;
-use crate::config::{ClusterConfig, HostPort};
-use crate::{bootstrap, defaults};
+use crate::config::{Bootstrap, ClusterConfig, HostPort, ZooKeeperConnect};
+use crate::error::ConfigError;
+use crate::{bootstrap, defaults, zookeeper};
 
 /// Clusters by name.
 pub(super) type Clusters<'a> = BTreeMap<&'a str, Cluster>;
@@ -59,7 +60,7 @@ fn cluster(name: &str, section: &Section<'_>) -> Cluster {
     );
     let config = ClusterConfig {
         alias: name.to_owned(),
-        bootstrap: brokers(section),
+        bootstrap: first_brokers(section),
         client_id: client_id.clone().unwrap_or_default(),
         request_timeout: duration("request_timeout", millisecond, defaults::REQUEST_TIMEOUT),
         connect_timeout: duration("connect_timeout", millisecond, defaults::CONNECT_TIMEOUT),
@@ -79,7 +80,37 @@ fn cluster(name: &str, section: &Section<'_>) -> Cluster {
     }
 }
 
-/// Not missed where `zookeeper` or `ambari` stands in its place: what is said about those says what to write.
+/// In one way, not in two.
+fn first_brokers(section: &Section<'_>) -> Bootstrap {
+    let servers = brokers(section);
+    let Some(connect) = zookeeper(section) else {
+        return Bootstrap::Servers(servers);
+    };
+    if let Some(written) = section.value("bootstrap") {
+        section.reading().error(ConfigError::Refused {
+            reason: "bootstrap and zookeeper cannot be used together".to_owned(),
+            place: written.place,
+            advice: "keep one of them".to_owned(),
+        });
+    }
+    Bootstrap::ZooKeeper(connect)
+}
+
+fn zookeeper(section: &Section<'_>) -> Option<ZooKeeperConnect> {
+    let written = section.text("zookeeper")?;
+    match zookeeper::parse(written.value) {
+        Ok(connect) => Some(connect),
+        Err(problem) => {
+            let advice = "write \"HOST:2181,HOST:2181/CHROOT\"";
+            section
+                .reading()
+                .invalid(format!("zookeeper: {problem}"), &written.place, advice);
+            None
+        }
+    }
+}
+
+/// Not missed where `zookeeper` or `ambari` stands in its place.
 fn brokers(section: &Section<'_>) -> Vec<HostPort> {
     let Some(written) = section.texts("bootstrap") else {
         let in_its_place = ["zookeeper", "ambari"].map(|key| section.value(key).is_some());

@@ -115,7 +115,14 @@ pub(super) const CLUSTER: SectionKeys = SectionKeys {
         required(
             "bootstrap",
             "a list of addresses, like [\"broker-1:9092\", \"broker-2:9092\"]",
-            "The brokers to ask first; they name the others.",
+            "The brokers to ask first; they name the others. Not beside zookeeper.",
+        ),
+        described(
+            "zookeeper",
+            "a connect string, like \"zk0:2181,zk1:2181/kafka\"",
+            "bootstrap",
+            "In place of bootstrap: the cluster's ZooKeeper, where its brokers are looked up. The chroot stands once, behind the \
+             last server.",
         ),
         described(
             "client_id",
@@ -158,11 +165,6 @@ pub(super) const CLUSTER: SectionKeys = SectionKeys {
             DURATION,
             "\"5min\"",
             "Metadata older than this is asked for again although nothing failed.",
-        ),
-        refused(
-            "zookeeper",
-            "looking brokers up in ZooKeeper comes with a later release",
-            "write bootstrap = [\"HOST:9092\"], brokers of the cluster",
         ),
         refused(
             "ambari",

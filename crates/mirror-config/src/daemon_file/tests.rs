@@ -78,7 +78,7 @@ fn the_shortest_file() {
         ("source", "target")
     );
     assert_eq!(flow.source.client_id, "heliostat-source-to-target");
-    assert_eq!(flow.source.bootstrap[0].to_string(), "a:1");
+    assert_eq!(flow.source.bootstrap.to_string(), "a:1");
     assert_eq!(flow.partitioning, Partitioning::Preserve);
     assert_eq!(flow.start, StartPolicy::Earliest);
     assert_eq!(flow.compression, None);
@@ -165,7 +165,7 @@ fn everything_that_can_be_said_about_a_flow() {
     let config = config(EVERYTHING);
     let flow = &config.flows[0];
     assert_eq!(flow.name, "orders");
-    assert_eq!(flow.source.bootstrap[1].to_string(), "[::1]:9093");
+    assert_eq!(flow.source.bootstrap.to_string(), "wn0-eu:9092,[::1]:9093");
     assert_eq!(
         (flow.source.client_id.as_str(), flow.target.client_id.as_str()),
         ("mirror", "heliostat-orders")

@@ -35,6 +35,10 @@ pub struct Flags {
     pub offset_commit_interval: Duration,
     /// `--abort.on.send.failure`.
     pub abort_on_send_failure: bool,
+    /// `--new.consumer`: the file of the consumer that needs no ZooKeeper is meant.
+    pub new_consumer: bool,
+    /// `--zookeeper.write.back`, ours; `None` leaves it to the consumer's file.
+    pub zookeeper_write_back: Option<bool>,
     /// `--partitioning`, ours.
     pub partitioning: Partitioning,
     /// `--null.keys`, ours.
@@ -155,6 +159,8 @@ pub fn parse(arguments: &[String]) -> Result<Command, UsageError> {
         brake: brake(&given)?,
         state_dir: state_dir(&given)?,
         admin_listen: admin_listen(&given)?,
+        new_consumer: given.has("new.consumer"),
+        zookeeper_write_back: zookeeper_write_back(&given)?,
         null_keys: word(&given, "null.keys", &null_keys, "use preserve or spread")?,
         log_format: word(&given, "log.format", &log_format, "use text or json")?,
     };
@@ -277,6 +283,20 @@ fn state_dir(given: &Arguments) -> Result<Option<String>, UsageError> {
         Some("") => Err(invalid(FLAG, "", "use the path of a folder")),
         folder => Ok(folder.map(str::to_owned)),
     }
+}
+
+fn zookeeper_write_back(given: &Arguments) -> Result<Option<bool>, UsageError> {
+    const FLAG: &str = "zookeeper.write.back";
+    if given.single(FLAG)?.is_none() {
+        return Ok(None);
+    }
+    word(
+        given,
+        FLAG,
+        &[("true", true), ("false", false)],
+        "use true or false",
+    )
+    .map(Some)
 }
 
 fn admin_listen(given: &Arguments) -> Result<Option<HostPort>, UsageError> {

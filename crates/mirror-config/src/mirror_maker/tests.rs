@@ -7,7 +7,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use super::{Command, parse, resolve, usage};
-use crate::config::{OnRefusedRecord, Positions};
+use crate::config::{OnRefusedRecord, Positions, ZooKeeperOffsets};
 use crate::error::{ConfigError, ConfigErrors};
 use crate::resolved::Resolved;
 use crate::state_folder::Environment;
@@ -67,6 +67,7 @@ fn a_whole_configuration() {
     assert_eq!(
         flow.positions,
         Positions::SourceGroup {
+            zookeeper: None,
             group_id: "g".to_owned()
         }
     );
@@ -195,6 +196,45 @@ fn what_only_a_mirror_thread_notices_exits_255() {
         .resolve(&["--include=a"])
         .unwrap_err();
     assert_eq!(errors.exit_code(), 255);
+}
+
+#[test]
+fn flags_beside_a_file_of_the_zookeeper_consumer() {
+    let files = Files::new("zookeeper.connect=zk:2181\ngroup.id=g", "bootstrap.servers=b:2");
+    let zookeeper = |flags: &[&str]| {
+        let config = files.resolve(&[&["--include=a"], flags].concat()).unwrap().config;
+        match &config.flows[0].positions {
+            Positions::SourceGroup { zookeeper, .. } => zookeeper.unwrap(),
+            other @ Positions::TargetTopic { .. } => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(
+        zookeeper(&[]),
+        ZooKeeperOffsets {
+            write_back: true,
+            write_back_interval: Duration::from_mins(1),
+        }
+    );
+    let flags = ["--zookeeper.write.back", "false", "--offset.commit.interval.ms=0"];
+    assert_eq!(
+        zookeeper(&flags),
+        ZooKeeperOffsets {
+            write_back: false,
+            write_back_interval: Duration::from_secs(1),
+        }
+    );
+    let errors = files.resolve(&["--include=a", "--new.consumer"]).unwrap_err();
+    let words =
+        "the consumer configuration parameter `zookeeper.connect` is not valid when using --new.consumer";
+    assert!(errors.to_string().starts_with(words), "{errors}");
+    assert_eq!(errors.exit_code(), 1);
+    let errors = Files::good()
+        .resolve(&["--include=a", "--zookeeper.write.back=true"])
+        .unwrap_err();
+    assert!(
+        errors.to_string().contains("(--zookeeper.write.back true)"),
+        "{errors}"
+    );
 }
 
 #[test]

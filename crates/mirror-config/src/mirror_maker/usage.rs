@@ -47,7 +47,10 @@ pub const FLAGS: &[Flag] = &[
     ),
     flag("message.handler", "CLASS", "Refused: there is no Java here."),
     flag("message.handler.args", "TEXT", "Belongs to --message.handler."),
-    switch("new.consumer", "Accepted and ignored; it is the only one."),
+    switch(
+        "new.consumer",
+        "Accepted; a consumer file with zookeeper.connect is refused beside it, as by MirrorMaker.",
+    ),
     flag(
         "num.streams",
         "NUMBER",
@@ -86,6 +89,13 @@ pub const FLAGS: &[Flag] = &[
         "heliostat's own: records without a key follow their source partition, or go anywhere as in MirrorMaker. \
          (default: preserve)",
         &["preserve", "spread"],
+    ),
+    ours(
+        "zookeeper.write.back",
+        "true or false",
+        "heliostat's own: whether positions go back to ZooKeeper, too, for a way back to the old mirror. (default: as \
+         offsets.storage and dual.commit.enabled say)",
+        &["true", "false"],
     ),
     ours(
         "bytes.per.second",

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use kafka_client::{ClientError, Cluster};
 use kafka_wire::api::metadata::MetadataBroker;
-use mirror_config::HostPort;
+use mirror_config::{Bootstrap, HostPort};
 
 use super::endpoint::{self, Endpoint};
 use super::needed::Needs;
@@ -19,10 +19,21 @@ pub(super) struct Examined {
     pub(super) reached: Option<Reached>,
 }
 
-/// Examines the bootstrap servers, then by those that are brokers the cluster, then every broker that it names.
+/// Looks the first brokers up where they are not written down, examines them, then by those that are brokers the cluster, then every broker that it names.
 pub(super) async fn examine(needs: Needs, step: Duration) -> Examined {
     let scope = Scope::cluster(&needs.config.alias);
-    let (mut checks, usable) = bootstrap(&scope, &needs.config.bootstrap, step).await;
+    let (mut checks, servers) = match look_up(&scope, &needs.config.bootstrap, step).await {
+        Ok(found) => found,
+        Err(check) => {
+            let cluster = scope.skipped("cluster", "", "no broker of it is known");
+            return Examined {
+                checks: vec![check, cluster],
+                reached: None,
+            };
+        }
+    };
+    let (of_servers, usable) = bootstrap(&scope, &servers, step).await;
+    checks.extend(of_servers);
     if usable.is_empty() {
         checks.push(scope.skipped("cluster", "", "no bootstrap server can be used"));
         return Examined {
@@ -53,6 +64,28 @@ pub(super) async fn examine(needs: Needs, step: Duration) -> Examined {
                 reached: None,
             }
         }
+    }
+}
+
+/// The servers to begin with, and what was looked up for that.
+async fn look_up(
+    scope: &Scope,
+    bootstrap: &Bootstrap,
+    step: Duration,
+) -> Result<(Vec<Check>, Vec<HostPort>), Check> {
+    let subject = match bootstrap {
+        Bootstrap::Servers(servers) => return Ok((Vec::new(), servers.clone())),
+        Bootstrap::ZooKeeper(connect) => connect.to_string(),
+    };
+    match mirror_discovery::addresses(bootstrap, step).await {
+        Ok(servers) => {
+            let shown: Vec<_> = servers.iter().map(ToString::to_string).collect();
+            let words = format!("{} registered: {}", counted(servers.len(), "broker"), shown.join(", "));
+            Ok((vec![scope.ok("zookeeper", subject, words)], servers))
+        }
+        Err(error) => Err(scope.failed("zookeeper", subject, error.to_string()).advise(
+            "name servers of the source's ZooKeeper and its chroot, or the brokers themselves in bootstrap.servers",
+        )),
     }
 }
 

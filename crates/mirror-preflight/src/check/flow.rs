@@ -120,7 +120,7 @@ async fn groups(
     );
     let mut wanted = Vec::new();
     match &flow.positions {
-        Positions::SourceGroup { group_id } => wanted.push((source, &flow.source.alias, group_id)),
+        Positions::SourceGroup { group_id, .. } => wanted.push((source, &flow.source.alias, group_id)),
         Positions::TargetTopic { commit_group, .. } => {
             wanted.push((target, &flow.target.alias, &shared));
             wanted.extend(

@@ -17,7 +17,7 @@ use super::left_out::left_out;
 use super::report::{ClusterSummary, FlowPlan, TopicReport, Verdict};
 use super::sample::{Candidate, sample};
 use super::topic::{self, Known, PartitionExtents, Planned, count};
-use crate::connect::{Reached, connect, within};
+use crate::connect::{Reached, connect, find, within};
 use crate::listing::{Extents, by_leader, extents};
 use crate::log_survey::LogSurvey;
 use crate::parallel;
@@ -32,7 +32,7 @@ const TOPICS_PER_REQUEST: usize = 200;
 pub(super) async fn plan(flow: &FlowConfig, step: Duration, sampled_until: Instant) -> FlowPlan {
     let connect = |config: &ClusterConfig| {
         let config = config.clone();
-        async move { connect(&config, &config.bootstrap, step).await }
+        async move { connect(&config, &find(&config, step).await?, step).await }
     };
     let sides = parallel::all(vec![connect(&flow.source), connect(&flow.target)]).await;
     let [source, target] = match <[_; 2]>::try_from(sides) {

@@ -64,14 +64,12 @@ fn keys_that_nobody_knows() {
 #[test]
 fn what_comes_later() {
     let text = format!(
-        "[clusters.source]\nzookeeper = \"zk:2181\"\n[clusters.target]\nambari = {{ url = \"x\" }}\ntls = {{}}\n{FLOW}\
+        "[clusters.source]\nbootstrap = [\"a:1\"]\n[clusters.target]\nambari = {{ url = \"x\" }}\ntls = {{}}\n{FLOW}\
          guarantee = \"exactly-once\"\n"
     );
     assert_eq!(
         errors(&text),
         [
-            "looking brokers up in ZooKeeper comes with a later release (heliostat.toml:2: zookeeper): write bootstrap = \
-             [\"HOST:9092\"], brokers of the cluster",
             "asking Ambari for the brokers comes with a later release (heliostat.toml:4: ambari): write bootstrap = \
              [\"HOST:9092\"], brokers of the cluster",
             "TLS and SASL come with a later release (heliostat.toml:5: tls): name a PLAINTEXT listener of the brokers in \
@@ -79,6 +77,29 @@ fn what_comes_later() {
             "mirroring exactly once comes with a later release (heliostat.toml:10: guarantee = \"exactly-once\"): write \
              guarantee = \"at-least-once\", or leave the line away",
         ]
+    );
+}
+
+#[test]
+fn zookeeper() {
+    let text = format!(
+        "[clusters.source]\nbootstrap = [\"a:1\"]\nzookeeper = \"zk:2181\"\n\
+         [clusters.target]\nzookeeper = \"zk0:2181/kafka,zk1:2181/kafka\"\n{FLOW}"
+    );
+    assert_eq!(
+        errors(&text),
+        [
+            "bootstrap and zookeeper cannot be used together (heliostat.toml:2: bootstrap = [\"a:1\"]): keep one of them",
+            "zookeeper: the chroot \"/kafka,zk1:2181/kafka\" has a comma: it stands once, behind the last server \
+             (heliostat.toml:5: zookeeper = \"zk0:2181/kafka,zk1:2181/kafka\"): write \"HOST:2181,HOST:2181/CHROOT\"",
+        ]
+    );
+    let text = format!(
+        "[clusters.source]\nzookeeper = \"zk0:2181,zk1/kafka\"\n[clusters.target]\nbootstrap = [\"b:1\"]\n{FLOW}"
+    );
+    assert_eq!(
+        config(&text).flows[0].source.bootstrap.to_string(),
+        "zk0:2181,zk1:2181/kafka"
     );
 }
 

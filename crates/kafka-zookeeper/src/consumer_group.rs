@@ -1,0 +1,272 @@
+//! A group of the consumers that Kafka had before 2.0, as it lies in ZooKeeper (`kafka.utils.ZKGroupDirs`):
+//!
+//! | node | holds |
+//! |---|---|
+//! | `/consumers/GROUP/ids/CONSUMER` | ephemeral: a consumer that lives |
+//! | `/consumers/GROUP/owners/TOPIC/PARTITION` | ephemeral: the consumer that reads this partition |
+//! | `/consumers/GROUP/offsets/TOPIC/PARTITION` | decimal text: the next offset to read |
+//!
+//! Nothing fences a writer there, so two rules of ours do: an offset is only written over the version of its node that was
+//! last seen, and the owners' nodes of the partitions that are read are held, so that an old consumer that comes late
+//! cannot own them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use kafka_wire::ids::TopicPartition;
+
+use crate::error::{ErrorCode, ZooKeeperError};
+use crate::operation::Stat;
+use crate::session::Session;
+
+/// An offset as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredOffset {
+    /// The node, below the chroot.
+    pub path: String,
+    /// The next offset to read; the text of the node where that is none.
+    pub offset: Result<i64, String>,
+    /// The version of the node: what a write has to name.
+    pub version: i32,
+    /// When it was written, in milliseconds since 1970 UTC by ZooKeeper's clock.
+    pub written_ms: i64,
+    /// Which topic it counts in.
+    pub life: TopicLife,
+}
+
+/// Does an offset belong to the topic that has the name now? ZooKeeper's transactions tell, not its clock: offsets of a
+/// deleted topic stay where they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TopicLife {
+    /// It was written after the topic was made.
+    Current,
+    /// It was written before the topic was made: it counts in one of the same name that is gone.
+    Former {
+        /// When the topic was made, in milliseconds since 1970 UTC.
+        created_ms: i64,
+    },
+    /// ZooKeeper knows no such topic (any more).
+    Unknown,
+}
+
+/// The answer to [`claim`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Claim {
+    /// The partition is ours.
+    Held,
+    /// Somebody else has it; what their node says.
+    HeldBy(String),
+}
+
+/// The consumers of the group that live, sorted.
+pub async fn live_ids(session: &Session, group: &str) -> Result<Vec<String>, ZooKeeperError> {
+    let ids = session.children(&format!("/consumers/{group}/ids")).await?;
+    Ok(ids.unwrap_or_default())
+}
+
+/// All offsets stored for topics that are `wanted`.
+pub async fn offsets(
+    session: &Session,
+    group: &str,
+    wanted: impl Fn(&str) -> bool,
+) -> Result<BTreeMap<TopicPartition, StoredOffset>, ZooKeeperError> {
+    let folder = format!("/consumers/{group}/offsets");
+    let mut found = BTreeMap::new();
+    for topic in session.children(&folder).await?.unwrap_or_default() {
+        if !wanted(&topic) {
+            continue;
+        }
+        let created = session.stat(&format!("/brokers/topics/{topic}")).await?;
+        let topic: Arc<str> = topic.into();
+        let partitions = session.children(&format!("{folder}/{topic}")).await?;
+        for name in partitions.unwrap_or_default() {
+            // Somebody's node of another kind.
+            let Ok(partition) = name.parse::<i32>() else {
+                continue;
+            };
+            let path = format!("{folder}/{topic}/{name}");
+            let Some((data, stat)) = session.data(&path).await? else {
+                continue;
+            };
+            let tp = TopicPartition {
+                topic: Arc::clone(&topic),
+                partition,
+            };
+            found.insert(tp, stored(path, &data, stat, created));
+        }
+    }
+    Ok(found)
+}
+
+/// The offset of one partition, as far as a write has to know it.
+pub async fn offset(
+    session: &Session,
+    group: &str,
+    tp: &TopicPartition,
+) -> Result<Option<StoredOffset>, ZooKeeperError> {
+    let path = offset_path(group, tp);
+    let found = session.data(&path).await?;
+    Ok(found.map(|(data, stat)| stored(path, &data, stat, None)))
+}
+
+/// Writes an offset over the node that had `version` when it was last seen, or makes the node where `version` is `None`.
+/// Returns the version it has now.
+///
+/// # Errors
+/// [`ErrorCode::BAD_VERSION`] or [`ErrorCode::NODE_EXISTS`] where somebody else wrote in the meantime: nothing was written.
+pub async fn write_offset(
+    session: &Session,
+    group: &str,
+    tp: &TopicPartition,
+    offset: i64,
+    version: Option<i32>,
+) -> Result<i32, ZooKeeperError> {
+    let path = offset_path(group, tp);
+    let text = offset.to_string();
+    if let Some(version) = version {
+        match session.set_data(&path, text.as_bytes(), version).await {
+            Err(error) if error.code() == Some(ErrorCode::NO_NODE) => {}
+            written => return written.map(|stat| stat.version),
+        }
+    }
+    session.create_parents(&path).await?;
+    session.create(&path, text.as_bytes()).await?;
+    // A new node has this version.
+    Ok(0)
+}
+
+/// Makes the node that says who reads a partition, in the name of this session.
+pub async fn claim(
+    session: &Session,
+    group: &str,
+    tp: &TopicPartition,
+    who: &str,
+) -> Result<Claim, ZooKeeperError> {
+    let path = owner_path(group, tp);
+    let mut made = session.create_ephemeral(&path, who.as_bytes()).await;
+    if made.as_ref().err().and_then(ZooKeeperError::code) == Some(ErrorCode::NO_NODE) {
+        session.create_parents(&path).await?;
+        made = session.create_ephemeral(&path, who.as_bytes()).await;
+    }
+    match made {
+        Err(error) if error.code() == Some(ErrorCode::NODE_EXISTS) => {}
+        made => return made.map(|()| Claim::Held),
+    }
+    Ok(match session.data(&path).await? {
+        Some((_, stat)) if stat.owner_session == session.id() => Claim::Held,
+        Some((data, _)) => Claim::HeldBy(shown(&data)),
+        None => Claim::HeldBy("somebody who has just gone".to_owned()),
+    })
+}
+
+/// Takes back what [`claim`] made; a node of somebody else stays.
+pub async fn release(session: &Session, group: &str, tp: &TopicPartition) -> Result<(), ZooKeeperError> {
+    let path = owner_path(group, tp);
+    match session.stat(&path).await? {
+        Some(stat) if stat.owner_session == session.id() => session.delete(&path).await,
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Removes the folders of owners that are empty now. Old consumers make them again when they need them.
+pub async fn tidy_owners<'a>(
+    session: &Session,
+    group: &str,
+    topics: impl IntoIterator<Item = &'a str>,
+) -> Result<(), ZooKeeperError> {
+    let folder = format!("/consumers/{group}/owners");
+    let topics = topics.into_iter().map(|topic| format!("{folder}/{topic}"));
+    for path in topics.chain([folder.clone()]) {
+        match session.delete(&path).await {
+            Err(error) if error.code() == Some(ErrorCode::NOT_EMPTY) => {}
+            deleted => deleted?,
+        }
+    }
+    Ok(())
+}
+
+/// Where an old consumer looks for its position, below the chroot.
+pub fn offset_path(group: &str, tp: &TopicPartition) -> String {
+    format!("/consumers/{group}/offsets/{}/{}", tp.topic, tp.partition)
+}
+
+fn owner_path(group: &str, tp: &TopicPartition) -> String {
+    format!("/consumers/{group}/owners/{}/{}", tp.topic, tp.partition)
+}
+
+fn stored(path: String, data: &[u8], stat: Stat, topic: Option<Stat>) -> StoredOffset {
+    let text = shown(data);
+    let offset = text.trim().parse().ok().filter(|offset: &i64| *offset >= 0);
+    StoredOffset {
+        path,
+        offset: offset.ok_or(text),
+        version: stat.version,
+        written_ms: stat.written_ms,
+        life: match topic {
+            None => TopicLife::Unknown,
+            Some(topic) if stat.written_zxid < topic.created_zxid => TopicLife::Former {
+                created_ms: topic.created_ms,
+            },
+            Some(_) => TopicLife::Current,
+        },
+    }
+}
+
+/// A node's text, for people: short, and without control characters.
+fn shown(data: &[u8]) -> String {
+    const CHARACTERS_MAX: usize = 200;
+    let text = String::from_utf8_lossy(data);
+    let printable = text.chars().take(CHARACTERS_MAX);
+    printable
+        .map(|character| if character.is_control() { ' ' } else { character })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stat(created_zxid: i64, written_zxid: i64) -> Stat {
+        Stat {
+            created_zxid,
+            written_zxid,
+            created_ms: 1_000,
+            written_ms: 2_000,
+            version: 3,
+            owner_session: 0,
+        }
+    }
+
+    fn offset_of(data: &[u8]) -> Result<i64, String> {
+        stored(String::new(), data, stat(1, 1), None).offset
+    }
+
+    #[test]
+    fn offsets_are_decimal_text() {
+        assert_eq!(offset_of(b"4711"), Ok(4711));
+        assert_eq!(offset_of(b" 0\n"), Ok(0));
+        assert_eq!(offset_of(b"-1"), Err("-1".to_owned()));
+        assert_eq!(
+            offset_of(b"9223372036854775808"),
+            Err("9223372036854775808".to_owned())
+        );
+        assert_eq!(offset_of(b"\x1b[2J\xff"), Err(" [2J\u{fffd}".to_owned()));
+        assert_eq!(offset_of(b""), Err(String::new()));
+    }
+
+    #[test]
+    fn an_offset_of_a_former_topic_is_told_by_the_order_of_transactions() {
+        let life = |written: i64, topic: Option<i64>| {
+            stored(
+                String::new(),
+                b"1",
+                stat(1, written),
+                topic.map(|made| stat(made, made)),
+            )
+            .life
+        };
+        assert_eq!(life(10, Some(9)), TopicLife::Current);
+        assert_eq!(life(10, Some(11)), TopicLife::Former { created_ms: 1_000 });
+        assert_eq!(life(10, None), TopicLife::Unknown);
+    }
+}

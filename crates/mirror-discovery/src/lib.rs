@@ -1,0 +1,125 @@
+//! From what a configuration says about a cluster's first brokers to addresses that can be asked.
+//!
+//! Servers that are written down are what they are. Brokers that registered themselves somewhere are looked up there each time
+//! somebody needs them: at the start, and whenever no broker answers that is known ([`connect`]).
+
+#![forbid(unsafe_code)]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kafka_client::cluster::{FindServers, Finding, ServersNotFound};
+use kafka_client::{ClientError, Cluster, ClusterSettings};
+use kafka_zookeeper::discovery::{self, DiscoveryError};
+use kafka_zookeeper::{Ensemble, Session};
+use mirror_config::{Bootstrap, HostPort, ZooKeeperConnect};
+
+/// Why there are no addresses. `Display` is one sentence without a full stop.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotFound {
+    /// ZooKeeper names no broker that can be asked.
+    #[error("{0}")]
+    ZooKeeper(DiscoveryError),
+}
+
+/// Looks a cluster's brokers up; gives up a server of whatever is asked after `step`, where the configuration has more
+/// patience.
+///
+/// # Errors
+/// [`NotFound`] where something is to be looked up and is not found.
+pub async fn addresses(bootstrap: &Bootstrap, step: Duration) -> Result<Vec<HostPort>, NotFound> {
+    match bootstrap {
+        Bootstrap::Servers(servers) => Ok(servers.clone()),
+        Bootstrap::ZooKeeper(connect) => in_zookeeper(connect, step).await.map_err(NotFound::ZooKeeper),
+    }
+}
+
+/// Connects to a cluster by whatever its configuration names; brokers that have to be looked up are looked up anew each time
+/// none answers that is known. The servers in `settings` are not looked at.
+///
+/// # Errors
+/// As [`Cluster::connect`].
+pub async fn connect(settings: ClusterSettings, bootstrap: &Bootstrap) -> Result<Cluster, ClientError> {
+    match bootstrap {
+        Bootstrap::Servers(servers) => {
+            let bootstrap = servers.iter().map(ToString::to_string).collect();
+            Cluster::connect(ClusterSettings {
+                bootstrap,
+                ..settings
+            })
+            .await
+        }
+        Bootstrap::ZooKeeper(_) => {
+            let finder = Finder {
+                step: settings.connection.connect_timeout,
+                bootstrap: bootstrap.clone(),
+            };
+            Cluster::connect_by(settings, Arc::new(finder)).await
+        }
+    }
+}
+
+/// The ensemble that a configuration names.
+pub fn ensemble(connect: &ZooKeeperConnect) -> Ensemble {
+    Ensemble {
+        servers: connect.servers.iter().map(ToString::to_string).collect(),
+        chroot: connect.chroot.clone(),
+        session_timeout: connect.session_timeout,
+        connection_timeout: connect.connection_timeout,
+    }
+}
+
+async fn in_zookeeper(connect: &ZooKeeperConnect, step: Duration) -> Result<Vec<HostPort>, DiscoveryError> {
+    let mut ensemble = ensemble(connect);
+    ensemble.connection_timeout = ensemble.connection_timeout.min(step);
+    let session = Session::open(ensemble).await.map_err(DiscoveryError::ZooKeeper)?;
+    let found = discovery::brokers(&session).await;
+    session.close().await;
+    let found = found?;
+    for reason in &found.unusable {
+        tracing::debug!("a broker registered in ZooKeeper {connect} is not asked: {reason}");
+    }
+    let address = |broker: discovery::Broker| HostPort {
+        host: broker.endpoint.host,
+        port: broker.endpoint.port,
+    };
+    Ok(found.usable.into_iter().map(address).collect())
+}
+
+/// Looks up anew each time it is asked.
+#[derive(Debug)]
+struct Finder {
+    bootstrap: Bootstrap,
+    step: Duration,
+}
+
+// === impl NotFound ===
+
+impl NotFound {
+    /// Is it a mistake that nobody but the configuration's author can mend?
+    pub fn is_mistake(&self) -> bool {
+        match self {
+            Self::ZooKeeper(error) => error.is_mistake(),
+        }
+    }
+}
+
+// === impl Finder ===
+
+impl FindServers for Finder {
+    fn find(&self) -> Finding<'_> {
+        Box::pin(async move {
+            match addresses(&self.bootstrap, self.step).await {
+                Ok(found) => {
+                    let found: Vec<_> = found.iter().map(ToString::to_string).collect();
+                    tracing::debug!("brokers found by {}: {}", self.bootstrap, found.join(","));
+                    Ok(found)
+                }
+                Err(error) => Err(ServersNotFound {
+                    is_mistake: error.is_mistake(),
+                    reason: error.to_string(),
+                }),
+            }
+        })
+    }
+}
