@@ -2,16 +2,23 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
+use std::time::Duration;
 
-use kafka_wire::api::metadata::{MetadataRequest, MetadataResponse};
+use kafka_wire::api::metadata::MetadataResponse;
 use kafka_wire::ids::NodeId;
 use kafka_wire::request::Request;
+use kafka_wire::version::BrokerVersions;
+use tokio::time::timeout;
 
 use crate::connection::{Connection, ConnectionSettings};
 use crate::error::ClientError;
+use crate::handshake::Handshakes;
+use crate::metadata;
 
 /// Where a cluster is and how to talk to it.
 #[derive(Debug, Clone)]
@@ -53,6 +60,7 @@ pub struct Cluster {
     calls: Mutex<BTreeMap<NodeId, Arc<CallSlot>>>,
     /// The broker that answered last; whoever may ask any broker asks it first.
     answered_last: AtomicI32,
+    handshakes: Handshakes,
 }
 
 type CallSlot = tokio::sync::Mutex<Option<Arc<Connection>>>;
@@ -94,8 +102,9 @@ impl Cluster {
             known: Mutex::default(),
             calls: Mutex::default(),
             answered_last: AtomicI32::new(-1),
+            handshakes: Handshakes::default(),
         };
-        cluster.ask_bootstrap(&no_topics()).await?;
+        cluster.ask_bootstrap(Some(&[])).await?;
         Ok(cluster)
     }
 
@@ -118,15 +127,13 @@ impl Cluster {
         self.known().addresses.into_keys().collect()
     }
 
-    /// Asks any broker for metadata of `topics` (`None`: of all topics) and remembers the brokers it names.
+    /// Asks any broker for metadata of `topics` (`None`: of all topics) and remembers the brokers it names. No topic is
+    /// created by that, whatever the brokers' age and settings.
     pub async fn metadata(&self, topics: Option<Vec<Arc<str>>>) -> Result<MetadataResponse, ClientError> {
-        let request = MetadataRequest {
-            topics,
-            allow_auto_topic_creation: false,
-        };
+        let topics = topics.as_deref();
         for node in self.brokers_to_ask() {
             if let Ok(connection) = self.connection(node).await
-                && let Ok(answer) = connection.call(&request).await
+                && let Ok(answer) = metadata::ask(&connection, topics).await
                 && !answer.brokers.is_empty()
             {
                 self.answered_last.store(node.0, Ordering::Relaxed);
@@ -135,7 +142,49 @@ impl Cluster {
             }
         }
         // No broker we know answers: the cluster may have moved while we slept. The bootstrap list is the way back.
-        self.ask_bootstrap(&request).await
+        self.ask_bootstrap(topics).await
+    }
+
+    /// Has the cluster create a topic by being asked about it: only where its brokers' `auto.create.topics.enable` is set,
+    /// and with their numbers of partitions and replicas. For brokers that cannot be told to (before 0.10.1).
+    pub async fn create_by_asking(&self, topic: &Arc<str>) -> Result<MetadataResponse, ClientError> {
+        let mut last = None;
+        for node in self.brokers_to_ask() {
+            let asked = match self.connection(node).await {
+                Ok(connection) => metadata::ask_and_create(&connection, topic).await,
+                Err(error) => Err(error),
+            };
+            match asked {
+                Ok(answer) => return Ok(answer),
+                Err(error) => last = Some(error),
+            }
+        }
+        Err(last.unwrap_or_else(|| self.no_broker(NodeId(-1))))
+    }
+
+    /// What the brokers speak that can be reached within `patience`; all are asked at once.
+    pub async fn broker_versions(&self, patience: Duration) -> Vec<BrokerVersions> {
+        let brokers = self.brokers().into_iter();
+        let mut opening: Vec<_> = brokers
+            .map(|node| Box::pin(timeout(patience, self.connection(node))))
+            .collect();
+        let mut versions = Vec::new();
+        poll_fn(|context| {
+            opening.retain_mut(|opening| match opening.as_mut().poll(context) {
+                Poll::Pending => true,
+                Poll::Ready(opened) => {
+                    versions.extend(opened.into_iter().flatten().map(|open| open.versions().clone()));
+                    false
+                }
+            });
+            if opening.is_empty() {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
+        })
+        .await;
+        versions
     }
 
     /// Sends a request to any broker that answers.
@@ -207,15 +256,16 @@ impl Cluster {
             client_id,
             ..self.settings.connection.clone()
         };
-        Connection::open(&address, &settings).await
+        Connection::open_with(&address, &settings, &self.handshakes).await
     }
 
-    async fn ask_bootstrap(&self, request: &MetadataRequest) -> Result<MetadataResponse, ClientError> {
+    async fn ask_bootstrap(&self, topics: Option<&[Arc<str>]>) -> Result<MetadataResponse, ClientError> {
         let mut tried = Vec::new();
         let mut unresolvable = true;
         for address in &self.servers().await? {
-            let answer = match Connection::open(address, &self.settings.connection).await {
-                Ok(connection) => connection.call(request).await,
+            let opened = Connection::open_with(address, &self.settings.connection, &self.handshakes).await;
+            let answer = match opened {
+                Ok(connection) => metadata::ask(&connection, topics).await,
                 Err(error) => Err(error),
             };
             match answer {
@@ -279,13 +329,6 @@ impl Cluster {
             cluster: self.settings.alias.clone(),
             node,
         }
-    }
-}
-
-fn no_topics() -> MetadataRequest {
-    MetadataRequest {
-        topics: Some(Vec::new()),
-        allow_auto_topic_creation: false,
     }
 }
 

@@ -19,6 +19,7 @@ use crate::error::ClientError;
 use crate::frame_reader::{FrameReader, Pending};
 use crate::frame_writer::{self, Outgoing};
 use crate::gate::Gate;
+use crate::handshake::{self, Handshakes};
 use crate::task::OwnedTask;
 use crate::transport::{Network, ReadHalf, WriteHalf};
 
@@ -96,10 +97,27 @@ impl Connection {
     /// # Errors
     /// The name cannot be resolved, nobody answers, or the peer does not speak Kafka.
     pub async fn open(address: &str, settings: &ConnectionSettings) -> Result<Self, ClientError> {
-        let (link, versions) = match Self::try_open(address, settings, api_versions_newest()).await {
+        Self::open_with(address, settings, &Handshakes::default()).await
+    }
+
+    /// As [`Self::open`], with what is remembered of earlier connections.
+    pub(crate) async fn open_with(
+        address: &str,
+        settings: &ConnectionSettings,
+        handshakes: &Handshakes,
+    ) -> Result<Self, ClientError> {
+        let version = handshakes.version_for(address);
+        let (link, versions) = match Self::try_open(address, settings, version).await {
             Ok(opened) => opened,
-            // Before Kafka 2.4 a broker may answer a version that it does not know by closing the connection.
-            Err(ClientError::Lost { .. }) => Self::try_open(address, settings, 0).await?,
+            Err(ClientError::Lost { .. }) => {
+                let opened = Self::try_open(address, settings, handshake::OLDEST).await;
+                if let Err(ClientError::Lost { reason, .. }) = &opened {
+                    return Err(handshake::not_negotiated(address, reason));
+                }
+                let opened = opened?;
+                handshakes.note_oldest_only(address);
+                opened
+            }
             Err(error) => return Err(error),
         };
         Ok(Self {
@@ -136,8 +154,8 @@ impl Connection {
                 .await?
                 .answer()
                 .await?;
-            if answer.error_code == ErrorCode::UNSUPPORTED_VERSION && version > 0 {
-                version = 0; // KIP-511: the broker answered in version 0 and is to be asked in it.
+            if answer.error_code == ErrorCode::UNSUPPORTED_VERSION && version > handshake::OLDEST {
+                version = handshake::OLDEST; // KIP-511: the broker answered in version 0 and is to be asked in it.
                 continue;
             }
             if !answer.error_code.is_ok() {
@@ -218,11 +236,6 @@ impl fmt::Debug for Connection {
             .field("address", &self.address)
             .finish_non_exhaustive()
     }
-}
-
-/// The version the first question is asked in.
-fn api_versions_newest() -> i16 {
-    ApiVersionsRequest::VERSIONS.max.min(3)
 }
 
 // === impl Link ===

@@ -8,7 +8,7 @@ use kafka_wire::api::describe_groups::{DescribeGroupsRequest, DescribedGroup, De
 use kafka_wire::api::find_coordinator::{FindCoordinatorRequest, FindCoordinatorResponse, GROUP};
 use kafka_wire::api::leave_group::{LeaveGroupRequest, SEVERAL_MEMBERS_SINCE};
 use kafka_wire::api::offset_commit::{OffsetCommitPartition, OffsetCommitRequest, OffsetCommitTopic};
-use kafka_wire::api::offset_fetch::OffsetFetchRequest;
+use kafka_wire::api::offset_fetch::{OffsetFetchRequest, OffsetFetchResponse, OffsetFetchTopic};
 use kafka_wire::error_code::ErrorCode;
 use kafka_wire::ids::{NodeId, TopicPartition};
 use kafka_wire::request::Request;
@@ -38,6 +38,8 @@ pub struct GroupClient {
     patience: Duration,
 }
 
+/// The first version of `OffsetFetch` that can ask for all a group has committed.
+const ALL_OFFSETS_SINCE: i16 = 2;
 /// Pause between two questions to a coordinator that is not ready.
 const COORDINATOR_PAUSE: Duration = Duration::from_millis(50);
 
@@ -87,7 +89,7 @@ impl GroupClient {
     /// Takes members out of the group within `time_max`. Those that the coordinator does not know have left already.
     pub async fn leave(&self, member_ids: &[String], time_max: Duration) -> Result<(), ClientError> {
         let give_up = Instant::now() + time_max;
-        let each = match self.leave_version(give_up).await? {
+        let each = match self.version_of::<LeaveGroupRequest>(give_up).await? {
             version if version >= SEVERAL_MEMBERS_SINCE => member_ids.len(),
             _ => 1,
         };
@@ -115,12 +117,12 @@ impl GroupClient {
         Ok(())
     }
 
-    /// The version in which the coordinator is told of those who leave.
-    async fn leave_version(&self, give_up: Instant) -> Result<i16, ClientError> {
-        let mut failure = self.answered::<LeaveGroupRequest>(ErrorCode::REQUEST_TIMED_OUT, None);
+    /// The version in which the coordinator is asked.
+    async fn version_of<R: Request>(&self, give_up: Instant) -> Result<i16, ClientError> {
+        let mut failure = self.answered::<R>(ErrorCode::REQUEST_TIMED_OUT, None);
         while Instant::now() < give_up {
             match timeout_at(give_up, self.connection()).await {
-                Ok(Ok(connection)) => return connection.version_of::<LeaveGroupRequest>(),
+                Ok(Ok(connection)) => return connection.version_of::<R>(),
                 Ok(Err(error)) => failure = error,
                 Err(_elapsed) => break,
             }
@@ -134,10 +136,10 @@ impl GroupClient {
     pub async fn committed(&self) -> Result<BTreeMap<TopicPartition, CommittedOffset>, ClientError> {
         let request = OffsetFetchRequest {
             group_id: self.group_id.clone(),
-            topics: None,
+            topics: self.topics_to_name().await?,
             require_stable: false,
         };
-        let answer = self.ask(&request, |answer| answer.error_code).await?;
+        let answer = self.ask(&request, code_of_offsets).await?;
         let mut committed = BTreeMap::new();
         for topic in answer.topics {
             for partition in topic.partitions {
@@ -157,6 +159,26 @@ impl GroupClient {
             }
         }
         Ok(committed)
+    }
+
+    /// Before `OffsetFetch` v2 (Kafka 0.10.2) a coordinator has to be told which partitions are meant: all there are.
+    async fn topics_to_name(&self) -> Result<Option<Vec<OffsetFetchTopic>>, ClientError> {
+        let version = self.version_of::<OffsetFetchRequest>(Instant::now() + self.patience);
+        if version.await? >= ALL_OFFSETS_SINCE {
+            return Ok(None);
+        }
+        let metadata = self.cluster.metadata(None).await?;
+        let topics = metadata.topics.into_iter().filter_map(|topic| {
+            Some(OffsetFetchTopic {
+                name: topic.name?,
+                partition_indexes: topic
+                    .partitions
+                    .iter()
+                    .map(|partition| partition.partition_index)
+                    .collect(),
+            })
+        });
+        Ok(Some(topics.collect()))
     }
 
     /// Commits offsets as the member with this id in this generation, or, without one, from outside of any generation, as
@@ -353,6 +375,21 @@ fn answered<R: Request>(
         code,
         message,
     }
+}
+
+/// What is wrong with the group as a whole. Before `OffsetFetch` v2 that stands at each partition.
+fn code_of_offsets(answer: &OffsetFetchResponse) -> ErrorCode {
+    let mut codes = answer
+        .topics
+        .iter()
+        .flat_map(|topic| &topic.partitions)
+        .map(|partition| partition.error_code);
+    if answer.error_code.is_error() {
+        return answer.error_code;
+    }
+    codes
+        .find(|code| is_whole_group(*code))
+        .unwrap_or(ErrorCode::NONE)
 }
 
 /// Does this code speak of the group or its coordinator rather than of one partition?

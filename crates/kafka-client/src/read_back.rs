@@ -1,7 +1,8 @@
 //! A batch, or some, read again from the leader: is what was written, or read, still there?
 //!
 //! A single fetch outside any session. Its byte limit is one byte, and since Fetch v3 (KIP-74) a broker answers the first
-//! batch whole however small the limit: so exactly one batch comes, and no limit has to be guessed.
+//! batch whole however small the limit: so exactly one batch comes, and no limit has to be guessed. Brokers before that
+//! (Kafka 0.10.0) cut the first batch as well: those are asked for more until it is whole.
 //!
 //! No batch in the answer does not yet mean that the log ends there. Right after an election the high watermark may lie
 //! below offsets that were acknowledged long ago, until the followers have reported. `ListOffsets` is the broker's word
@@ -14,7 +15,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use kafka_record::{Batch, Batches, RecordError};
 use kafka_wire::api::fetch::{
-    FetchPartition, FetchRequest, FetchResponse, FetchTopic, FetchedPartition, READ_UNCOMMITTED,
+    FIRST_BATCH_WHOLE_SINCE, FetchPartition, FetchRequest, FetchResponse, FetchTopic, FetchedPartition,
+    READ_UNCOMMITTED,
 };
 use kafka_wire::api_key::ApiKey;
 use kafka_wire::error_code::ErrorCode;
@@ -27,6 +29,11 @@ use crate::offsets::{OffsetPoint, list_offsets};
 
 /// A limit that answers with the first batch alone.
 const ONE_BATCH: i32 = 1;
+
+/// What a broker that cuts first batches is asked for first, in bytes: more than a batch may have by default.
+const UNCUT_BYTES_FIRST: i32 = 2 << 20;
+/// The most it is asked for, in bytes; a larger batch is taken for damaged.
+const UNCUT_BYTES_MAX: i32 = 64 << 20;
 
 /// The newest version that names topics; later ones ask by topic id alone.
 const FETCH_VERSION_BY_NAME: i16 = 12;
@@ -188,9 +195,27 @@ async fn fetch(
         },
         ..connection.default_options()
     };
-    let request = build_request(place, max_wait_ms, bytes_max);
-    let answer = connection.start(&request, options).await?.answer().await?;
-    process_answer(place, answer).map_err(|code| answered(cluster, ApiKey::Fetch, code))
+    let mut bytes_max = bytes_max;
+    let cuts = connection.version_of::<FetchRequest>()? < FIRST_BATCH_WHOLE_SINCE;
+    if cuts {
+        bytes_max = bytes_max.max(UNCUT_BYTES_FIRST);
+    }
+    loop {
+        let request = build_request(place, max_wait_ms, bytes_max);
+        let options = options.clone();
+        let answer = connection.start(&request, options).await?.answer().await?;
+        let fetched = process_answer(place, answer);
+        let fetched = fetched.map_err(|code| answered(cluster, ApiKey::Fetch, code))?;
+        if !cuts || bytes_max >= UNCUT_BYTES_MAX || !is_cut(&fetched.records) {
+            return Ok(fetched);
+        }
+        bytes_max = bytes_max.saturating_mul(2).min(UNCUT_BYTES_MAX);
+    }
+}
+
+/// Is there a part of a batch, and no whole one?
+fn is_cut(records: &Bytes) -> bool {
+    !records.is_empty() && Batches::new(records.clone()).next().is_none()
 }
 
 fn build_request(place: &PlaceInLog, max_wait_ms: i32, bytes_max: i32) -> FetchRequest {

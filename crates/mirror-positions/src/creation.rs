@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kafka_client::Cluster;
 use kafka_client::admin::{self, NewTopic};
+use kafka_client::{ClientError, Cluster};
 use kafka_client_core::retry::{AdminDisposition, classify_admin};
 use kafka_wire::error_code::ErrorCode;
 use kafka_wire::ids::{NodeId, TopicId};
@@ -64,7 +64,7 @@ async fn try_once(cluster: &Cluster, topic: &Arc<str>) -> Result<Usable, Failed>
         }));
     }
     let described = admin::describe_topics(cluster, std::slice::from_ref(topic)).await;
-    let (described, failed) = described.map_err(|error| client_failed(topic, error))?;
+    let (described, failed) = described.map_err(|error| not_described(cluster, topic, error))?;
     if let Some(&code) = failed.get(topic) {
         return Err(match classify_admin(code) {
             AdminDisposition::RefreshMetadata | AdminDisposition::Retry => missing(),
@@ -96,10 +96,21 @@ async fn try_once(cluster: &Cluster, topic: &Arc<str>) -> Result<Usable, Failed>
     })
 }
 
+/// Settings can be read since Kafka 0.11, which is also the first that takes record batches.
+fn not_described(cluster: &Cluster, topic: &Arc<str>, error: ClientError) -> Failed {
+    if let ClientError::Unsupported { .. } = error {
+        return Failed::Final(PositionTopicError::BrokersTooOld {
+            topic: Arc::clone(topic),
+            cluster: cluster.alias().to_owned(),
+        });
+    }
+    client_failed(topic, error)
+}
+
 async fn create(cluster: &Cluster, topic: &Arc<str>) -> Result<(), Failed> {
     let min_insync_replicas = admin::broker_setting(cluster, "min.insync.replicas").await;
     let min_insync_replicas = min_insync_replicas
-        .map_err(|error| client_failed(topic, error))?
+        .map_err(|error| not_described(cluster, topic, error))?
         .and_then(|value| value.parse().ok())
         .unwrap_or(1);
     let new_topic = NewTopic {

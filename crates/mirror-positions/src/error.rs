@@ -76,6 +76,17 @@ pub enum PositionTopicError {
         /// Its policy.
         cleanup_policy: String,
     },
+    /// Brokers before Kafka 0.11: they take no record batches, and do not tell whether they would delete positions.
+    #[error(
+        "positions topic {topic}: the brokers of cluster \"{cluster}\" are older than Kafka 0.11, and positions cannot be kept \
+         in a topic there; use heliostat mirror-maker, which keeps them in a consumer group on the source"
+    )]
+    BrokersTooOld {
+        /// The topic of positions.
+        topic: Arc<str>,
+        /// The cluster, by its name in the configuration.
+        cluster: String,
+    },
     /// Whether the broker would delete positions is not known.
     #[error(
         "positions topic {topic}: its cleanup.policy cannot be read ({code}); grant DescribeConfigs on the topic, \
@@ -205,6 +216,7 @@ impl PositionTopicError {
             Self::Missing { .. }
             | Self::Recreated { .. }
             | Self::NotCompacted { .. }
+            | Self::BrokersTooOld { .. }
             | Self::SettingsUnreadable { .. }
             | Self::TooFewBrokers { .. }
             | Self::Corrupt { .. }

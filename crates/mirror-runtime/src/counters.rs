@@ -19,7 +19,7 @@ pub(crate) struct Counters {
     resumed_partitions: AtomicU64,
     forwarded_batches: AtomicU64,
     rebuilt_batches: AtomicU64,
-    withdrawn_batches: AtomicU64,
+    possibly_duplicated_batches: AtomicU64,
     rebalances: AtomicU64,
     produce_retries: AtomicU64,
     accepted_loss_offsets: AtomicU64,
@@ -54,8 +54,8 @@ pub(crate) struct Totals {
     /// Target batches that were made anew.
     pub(crate) rebuilt_batches: u64,
     /// Batches that were sent and had no definite answer when their partition was given away: whoever owns it now sends
-    /// them again.
-    pub(crate) withdrawn_batches: u64,
+    /// them again. And, where the target knows no idempotent producers, those that were sent again for want of an answer.
+    pub(crate) possibly_duplicated_batches: u64,
     /// How often partitions were taken away.
     pub(crate) rebalances: u64,
     /// Produce attempts that the target answered with an error that passes.
@@ -118,8 +118,11 @@ impl Counters {
         add(&self.resumed_partitions, 1);
     }
 
-    pub(crate) fn withdrawn(&self, batches: usize) {
-        add(&self.withdrawn_batches, u64::try_from(batches).unwrap_or(0));
+    pub(crate) fn possibly_duplicated(&self, batches: usize) {
+        add(
+            &self.possibly_duplicated_batches,
+            u64::try_from(batches).unwrap_or(0),
+        );
     }
 
     pub(crate) fn rebalanced(&self) {
@@ -153,7 +156,7 @@ impl Counters {
             resumed_partitions: load(&self.resumed_partitions),
             forwarded_batches: load(&self.forwarded_batches),
             rebuilt_batches: load(&self.rebuilt_batches),
-            withdrawn_batches: load(&self.withdrawn_batches),
+            possibly_duplicated_batches: load(&self.possibly_duplicated_batches),
             rebalances: load(&self.rebalances),
             produce_retries: load(&self.produce_retries),
             accepted_loss_offsets: load(&self.accepted_loss_offsets),

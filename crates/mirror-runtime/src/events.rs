@@ -32,6 +32,16 @@ pub(crate) fn not_connected(attempts: u32, reason: &ClientError) {
     }
 }
 
+/// Told as [`not_connected`] is.
+pub(crate) fn no_broker_answers(attempts: u32) {
+    if attempts.is_power_of_two() || attempts == 0 {
+        warn!(
+            attempts,
+            "no broker that the source or the target names can be reached, trying again: check advertised.listeners"
+        );
+    }
+}
+
 pub(crate) fn identity_unavailable(attempts: u32, reason: &ClientError) {
     if attempts >= 4 && attempts.is_power_of_two() {
         warn!(
@@ -41,6 +51,29 @@ pub(crate) fn identity_unavailable(attempts: u32, reason: &ClientError) {
     } else {
         debug!(attempts, "no producer id yet: {reason}");
     }
+}
+
+pub(crate) fn no_idempotence(cluster: &str) {
+    warn!(
+        cluster,
+        "the target is older than Kafka 0.11 and knows no idempotent producers: one batch of a partition is on its way at \
+         a time, in order; if its answer is lost it is sent again and may be on the target twice (counted as possibly \
+         duplicated)"
+    );
+}
+
+pub(crate) fn no_transactions(cluster: &str) {
+    info!(
+        cluster,
+        "the source is older than Kafka 0.11 and knows no transactions: all its records are committed ones"
+    );
+}
+
+pub(crate) fn no_settings(cluster: &str) {
+    warn!(
+        cluster,
+        "the cluster is older than Kafka 0.11 and does not tell its topics' settings; Kafka's defaults are assumed"
+    );
 }
 
 pub(crate) fn metadata_unavailable(cluster: &str, reason: &ClientError) {
@@ -125,6 +158,15 @@ pub(crate) fn topic_created(topic: &str, partitions: i32, replication_factor: i1
     info!(
         %topic,
         partitions, replication_factor, "created topic on the target"
+    );
+}
+
+pub(crate) fn topic_created_by_asking(topic: &str, partitions: i32) {
+    warn!(
+        %topic,
+        partitions,
+        "the target is older than Kafka 0.10.1 and can only create topics by itself: this one has its brokers' settings, \
+         not the source's"
     );
 }
 

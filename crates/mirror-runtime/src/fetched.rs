@@ -126,20 +126,7 @@ pub(crate) fn judge(
     }
     let partition = &held.assignment.partition;
     let cursor = partition.cursor();
-    partition.set_log_ends(LogEnds {
-        log_start: fetched.log_start_offset,
-        high_watermark: fetched.high_watermark,
-        last_stable: fetched.last_stable_offset,
-    });
-    let stable_known = settings.committed_only && fetched.last_stable_offset >= 0;
-    let readable_end = if stable_known {
-        fetched.last_stable_offset
-    } else {
-        fetched.high_watermark
-    };
-    if readable_end >= 0 {
-        partition.set_readable_end(readable_end);
-    }
+    learn_ends(partition, fetched, settings);
     // The broker says so by an error as well; a log that starts behind what we ask for is a loss in any case.
     if fetched.log_start_offset > cursor.offset {
         return Err(TroubleKind::OutOfRange);
@@ -160,6 +147,7 @@ pub(crate) fn judge(
             leader_epoch,
         }) => {
             held.bytes_max = settings.partition_bytes_max;
+            held.was_cut = false;
             partition.set_cursor(FetchCursor {
                 offset: next_offset,
                 last_fetched_epoch: leader_epoch,
@@ -171,9 +159,28 @@ pub(crate) fn judge(
             }))
         }
         None => {
-            // Part of a batch only: the broker gives the first batch of an answer whole, and this was not the first.
+            // Part of a batch only: brokers since 0.10.1 give the first batch of an answer whole, and this was not the
+            // first; those before give none whole that is larger than the limit.
+            held.was_cut = true;
             held.bytes_max = held.bytes_max.saturating_mul(2).min(PARTITION_BYTES_CEILING);
             Ok(None)
         }
+    }
+}
+
+fn learn_ends(partition: &SourcePartition, fetched: &FetchedPartition, settings: &FetcherSettings) {
+    partition.set_log_ends(LogEnds {
+        log_start: fetched.log_start_offset,
+        high_watermark: fetched.high_watermark,
+        last_stable: fetched.last_stable_offset,
+    });
+    let stable_known = settings.committed_only && fetched.last_stable_offset >= 0;
+    let readable_end = if stable_known {
+        fetched.last_stable_offset
+    } else {
+        fetched.high_watermark
+    };
+    if readable_end >= 0 {
+        partition.set_readable_end(readable_end);
     }
 }

@@ -11,13 +11,14 @@ use std::time::Duration;
 use kafka_client::{CallOptions, ClientError, Cluster, Connection, InFlight};
 use kafka_client_core::backoff::{Backoff, BackoffConfig};
 use kafka_client_core::fetch_session::{FetchLimits, FetchSession, FetchTarget, SessionError};
-use kafka_wire::api::fetch::{FetchRequest, FetchResponse};
+use kafka_wire::api::fetch::{FIRST_BATCH_WHOLE_SINCE, FetchRequest, FetchResponse, ISOLATION_SINCE};
 use kafka_wire::ids::{NodeId, TopicPartition};
 use kafka_wire::request::Request as _;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::events;
+use crate::fetch_shares::{Shares, Want};
 use crate::fetched::{Arrived, Chunk, Trouble, TroubleKind, judge};
 use crate::memory::{FetchCredit, Memory};
 use crate::partition::{PartitionKey, SourcePartition};
@@ -77,6 +78,8 @@ pub(crate) struct Fetcher {
     pub(crate) troubles: mpsc::Sender<Trouble>,
     pub(crate) held: BTreeMap<TopicPartition, Held>,
     pub(crate) session: FetchSession,
+    /// For brokers that keep no limit for the whole answer.
+    pub(crate) shares: Shares,
     /// The broker wants silence until then.
     pub(crate) muted_until: Instant,
 }
@@ -87,6 +90,10 @@ pub(crate) struct Held {
     pub(crate) assignment: Assignment,
     /// Grows when a batch did not fit into the partition's part of an answer.
     pub(crate) bytes_max: i32,
+    /// The last answer held part of a batch only.
+    pub(crate) was_cut: bool,
+    /// Part of the request that is being made.
+    pub(crate) asked: bool,
 }
 
 /// A request on its way, and the credit set aside for its answer.
@@ -230,8 +237,12 @@ impl Fetcher {
             max_wait_ms: i32::try_from(wait_max.as_millis()).unwrap_or(i32::MAX),
             min_bytes: self.settings.bytes_min,
             max_bytes: i32::try_from(reservation.bytes()).unwrap_or(i32::MAX),
-            isolation_level: i8::from(self.settings.committed_only),
+            // A broker that knows no transactions has committed records only.
+            isolation_level: i8::from(self.settings.committed_only && version >= ISOLATION_SINCE),
         };
+        if version < FIRST_BATCH_WHOLE_SINCE {
+            self.share_out(limits.max_bytes);
+        }
         let request = self.session.build(version, &limits);
         let options = CallOptions {
             timeout: self.settings.request_timeout + wait_max,
@@ -281,26 +292,37 @@ impl Fetcher {
     /// how many are asked for.
     fn ask_for(&mut self, allowed: impl Fn(PartitionKey) -> bool) -> usize {
         let mut asked = 0;
-        for (tp, held) in &self.held {
-            let partition = &held.assignment.partition;
-            if !allowed(partition.key) || held.assignment.chunks.capacity() < QUEUE_ROOM {
+        for (tp, held) in &mut self.held {
+            let key = held.assignment.partition.key;
+            held.asked = allowed(key) && held.assignment.chunks.capacity() >= QUEUE_ROOM;
+            if !held.asked {
                 self.session.pause(tp);
                 continue;
             }
             asked += 1;
-            let cursor = partition.cursor();
-            self.session.set(
-                tp.clone(),
-                FetchTarget {
-                    topic_id: partition.topic_id,
-                    fetch_offset: cursor.offset,
-                    current_leader_epoch: held.assignment.leader_epoch,
-                    last_fetched_epoch: cursor.last_fetched_epoch,
-                    partition_max_bytes: held.bytes_max,
-                },
-            );
+            self.session.set(tp.clone(), held.target(held.bytes_max));
         }
         asked
+    }
+
+    /// Gives the partitions that are asked for limits that add up to `bytes`, and leaves out those whose turn it is not.
+    fn share_out(&mut self, bytes: i32) {
+        let asked: Vec<_> = self.held.iter().filter(|(_, held)| held.asked).collect();
+        let wants: Vec<_> = asked
+            .iter()
+            .map(|(_, held)| Want {
+                bytes_max: held.bytes_max,
+                was_cut: held.was_cut,
+            })
+            .collect();
+        for (tp, _) in &asked {
+            self.session.pause(tp);
+        }
+        for (index, limit) in self.shares.share_out(&wants, bytes) {
+            if let Some((tp, held)) = asked.get(index) {
+                self.session.set((*tp).clone(), held.target(limit));
+            }
+        }
     }
 
     /// Moves the cursors by what an answer holds and turns its reservation into credit.
@@ -404,6 +426,8 @@ impl Fetcher {
                         Held {
                             assignment,
                             bytes_max,
+                            was_cut: false,
+                            asked: false,
                         },
                     );
                 }
@@ -422,6 +446,22 @@ impl Fetcher {
                     );
                 }
             }
+        }
+    }
+}
+
+// === impl Held ===
+
+impl Held {
+    fn target(&self, partition_max_bytes: i32) -> FetchTarget {
+        let partition = &self.assignment.partition;
+        let cursor = partition.cursor();
+        FetchTarget {
+            topic_id: partition.topic_id,
+            fetch_offset: cursor.offset,
+            current_leader_epoch: self.assignment.leader_epoch,
+            last_fetched_epoch: cursor.last_fetched_epoch,
+            partition_max_bytes,
         }
     }
 }

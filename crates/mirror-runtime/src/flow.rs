@@ -23,6 +23,7 @@ use mirror_positions::PositionTopicError;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
+use crate::abilities::{self, Abilities};
 use crate::connect;
 use crate::control::FlowCommand;
 use crate::events;
@@ -51,6 +52,7 @@ pub(crate) struct FlowContext {
     pub(crate) shared: Arc<FlowShared>,
     pub(crate) source: Arc<Cluster>,
     pub(crate) target: Arc<Cluster>,
+    pub(crate) abilities: Abilities,
     pub(crate) store: Arc<PositionStore>,
     pub(crate) target_topics: Arc<TargetTopics>,
     /// Why positions cannot be claimed for any generation, once that is known.
@@ -293,13 +295,8 @@ impl Flow {
             return Err(RunError::SameCluster { cluster_id: id });
         }
         let mut backoff = Backoff::new(source_backoff(&config), 0);
-        let store = loop {
-            match join::position_store(&config, &source, &target, &state).await {
-                Err(error) if error.may_pass() => events::positions_unavailable(backoff.attempts(), &error),
-                opened => break opened?,
-            }
-            sleep(backoff.next_delay()).await;
-        };
+        let abilities = abilities::look(&config, &source, &target, source_backoff(&config)).await;
+        let store = open_store(&config, &source, &target, &state, &mut backoff).await?;
         let target_topics = TargetTopics::new(Arc::clone(&target));
         let watching = Arc::clone(&target_topics).watch(
             Arc::clone(&shared),
@@ -312,6 +309,7 @@ impl Flow {
             shared: Arc::clone(&shared),
             source,
             target,
+            abilities,
             store: Arc::new(store),
             target_topics,
             unclaimable: Arc::default(),
@@ -494,6 +492,23 @@ fn source_backoff(config: &FlowConfig) -> BackoffConfig {
         config.source.reconnect_backoff,
         config.source.reconnect_backoff_max,
     )
+}
+
+/// Opens the place of the positions, however long it takes to answer.
+async fn open_store(
+    config: &FlowConfig,
+    source: &Arc<Cluster>,
+    target: &Arc<Cluster>,
+    state: &StateFolder,
+    backoff: &mut Backoff,
+) -> Result<PositionStore, RunError> {
+    loop {
+        match join::position_store(config, source, target, state).await {
+            Err(error) if error.may_pass() => events::positions_unavailable(backoff.attempts(), &error),
+            opened => return opened,
+        }
+        sleep(backoff.next_delay()).await;
+    }
 }
 
 /// Starts a generation, however long the place of the positions takes to answer: the group ends the wait if it has to.

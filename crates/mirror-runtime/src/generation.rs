@@ -28,6 +28,7 @@ use self::not_started::TopicNotReady;
 use crate::committer::Committer;
 use crate::control::FlowCommand;
 use crate::events;
+use crate::fetch_shares::Shares;
 use crate::fetched::{Chunk, Trouble};
 use crate::fetcher::{Assignment, COMMANDS, Fetcher, FetcherCommand};
 use crate::flow::FlowContext;
@@ -130,7 +131,7 @@ impl Generation {
                 target: Arc::clone(&flow.target),
             },
             Arc::clone(&ownership),
-            settings::producer(config, flow.memory),
+            settings::producer(config, flow.memory, flow.abilities),
             inbox,
             flow.target_topics.leaders(),
         );
@@ -323,6 +324,7 @@ impl Generation {
                 troubles: self.troubles.0.clone(),
                 held: BTreeMap::new(),
                 session: FetchSession::new(),
+                shares: Shares::default(),
                 muted_until: Instant::now(),
             };
             FetcherHandle {

@@ -113,7 +113,11 @@ pub(crate) async fn join(
         members: members.collect(),
         session_timeout: config.session_timeout,
         heartbeat_interval: config.heartbeat_interval,
-        rebalance_timeout: config.rebalance_timeout,
+        rebalance_timeout: if context.abilities.rebalances_within_session {
+            config.rebalance_timeout.min(config.session_timeout)
+        } else {
+            config.rebalance_timeout
+        },
         backoff: settings::backoff(
             context.config.source.retry_backoff,
             context.config.source.reconnect_backoff_max,

@@ -12,6 +12,7 @@
 
 #![forbid(unsafe_code)]
 
+mod abilities;
 mod anchors;
 mod committer;
 mod connect;
@@ -19,6 +20,7 @@ mod control;
 mod counters;
 mod dead_letter;
 mod events;
+mod fetch_shares;
 mod fetched;
 mod fetcher;
 mod flow;

@@ -6,6 +6,7 @@ use kafka_client_core::backoff::BackoffConfig;
 use mirror_config::{FlowConfig, IsolationLevel, MemoryConfig};
 use mirror_core::budget::BudgetLimits;
 
+use crate::abilities::Abilities;
 use crate::fetcher::FetcherSettings;
 use crate::producer::ProducerSettings;
 
@@ -37,10 +38,11 @@ pub(crate) fn fetcher(flow: &FlowConfig, memory: MemoryConfig, brokers: usize) -
     }
 }
 
-pub(crate) fn producer(flow: &FlowConfig, memory: MemoryConfig) -> ProducerSettings {
+pub(crate) fn producer(flow: &FlowConfig, memory: MemoryConfig, abilities: Abilities) -> ProducerSettings {
     let (produce, target) = (flow.produce, &flow.target);
     ProducerSettings {
-        idempotent: produce.idempotent,
+        idempotent: produce.idempotent && abilities.idempotent,
+        target_format: abilities.target_format,
         in_flight_per_partition: produce.in_flight_per_partition,
         request_bytes_max: produce.request_bytes_max,
         level: flow.compression.and_then(|compression| compression.level),

@@ -132,7 +132,7 @@ fn totals(totals: &Totals) -> FlowTotals {
             target: totals.target_throttled_ms,
         },
         produce_retries: totals.produce_retries,
-        possibly_duplicated_batches: totals.withdrawn_batches,
+        possibly_duplicated_batches: totals.possibly_duplicated_batches,
         rebalances: totals.rebalances,
     }
 }

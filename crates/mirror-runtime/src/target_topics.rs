@@ -16,7 +16,8 @@ use kafka_wire::api_key::ApiKey;
 use kafka_wire::error_code::ErrorCode;
 use kafka_wire::ids::{TopicId, TopicPartition};
 use mirror_core::topic_plan::{
-    PartitionRule, Settings, TargetCluster, TargetTopic, TopicAction, TopicPlan, TopicToCreate, settings,
+    Finding, PartitionRule, Settings, TargetCluster, TargetTopic, TopicAction, TopicPlan, TopicToCreate,
+    settings,
 };
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
@@ -204,17 +205,22 @@ impl TargetTopics {
         {
             return Err(NotReady::Refused(refusal));
         }
+        let mut partitions = plan.target_partitions;
         match plan.action {
             TopicAction::Nothing => {}
-            TopicAction::Create(topic) => self.create(name, topic).await?,
+            TopicAction::Create(topic) => partitions = self.create(name, topic).await?,
             TopicAction::Grow { to, .. } => self.grow(name, to).await?,
             TopicAction::Halt(refusal) => return Err(NotReady::Refused(refusal.to_string())),
         }
         // Told when the topic is mirrored, and so not at every attempt to make it ready.
-        for finding in &plan.findings {
+        // That no settings of the source are known at all was told once, and not for each of them.
+        let of_one = |finding: &&Finding| {
+            !wanted.settings.is_empty() || !matches!(finding, Finding::SourceSettingUnknown { .. })
+        };
+        for finding in plan.findings.iter().filter(of_one) {
             events::topic_finding(name, finding);
         }
-        Ok(plan.target_partitions)
+        Ok(partitions)
     }
 
     /// The settings of a topic made a moment ago: brokers hear of it one after the other.
@@ -229,7 +235,8 @@ impl TargetTopics {
         }
     }
 
-    async fn create(&self, name: &Arc<str>, topic: TopicToCreate) -> Result<(), NotReady> {
+    /// Returns how many partitions the topic then has.
+    async fn create(&self, name: &Arc<str>, topic: TopicToCreate) -> Result<i32, NotReady> {
         let new_topic = |settings: &Settings| NewTopic {
             name: Arc::clone(name),
             partitions: topic.partitions,
@@ -254,22 +261,70 @@ impl TargetTopics {
         }
         match created {
             Ok(()) => events::topic_created(name, topic.partitions, topic.replication_factor),
+            Err(ClientError::Unsupported { .. }) => {
+                return self.create_by_asking(name, topic.partitions).await;
+            }
             Err(error) if error.code() == Some(ErrorCode::TOPIC_ALREADY_EXISTS) => {}
             Err(error) => return Err(NotReady::Client(error)),
         }
-        Ok(())
+        Ok(topic.partitions)
+    }
+
+    /// Before Kafka 0.10.1 nobody can create topics but the brokers themselves, when a topic is asked for that is missing
+    /// and they are set up to. It then has as many partitions as their `num.partitions` says.
+    async fn create_by_asking(&self, name: &Arc<str>, partitions: i32) -> Result<i32, NotReady> {
+        let refused = |answered: &str| {
+            let alias = self.cluster.alias();
+            NotReady::Refused(format!(
+                "topic {name} is missing on cluster \"{alias}\", whose brokers cannot be told to create topics (before Kafka \
+                 0.10.1) and did not do so by themselves ({answered}): create it with kafka-topics.sh, with as many \
+                 partitions as the source has, or set auto.create.topics.enable=true on the brokers"
+            ))
+        };
+        let mut looks = 0;
+        loop {
+            let answer = self.cluster.create_by_asking(name).await;
+            let answer = answer.map_err(NotReady::Client)?;
+            let found = answer.topics.iter().find(|topic| is_named(topic, name));
+            let code = found.map_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, |topic| topic.error_code);
+            match found {
+                Some(topic) if code.is_ok() => {
+                    let made = count(topic.partitions.len());
+                    events::topic_created_by_asking(name, made);
+                    if made < partitions {
+                        return Err(self.cannot_grow(name, partitions));
+                    }
+                    return Ok(made);
+                }
+                _ if code != ErrorCode::LEADER_NOT_AVAILABLE || looks >= NEW_TOPIC_LOOKS => {
+                    return Err(refused(&code.to_string()));
+                }
+                _ => {}
+            }
+            looks += 1;
+            sleep(NEW_TOPIC_PAUSE).await;
+        }
     }
 
     /// Another instance that mirrors other partitions of the topic may be first, as with its creation.
     async fn grow(&self, name: &Arc<str>, partitions: i32) -> Result<(), NotReady> {
         match admin::grow_topic(&self.cluster, name, partitions).await {
             Ok(()) => events::topic_grown(name, partitions),
+            Err(ClientError::Unsupported { .. }) => return Err(self.cannot_grow(name, partitions)),
             Err(error)
                 if error.code() == Some(ErrorCode::INVALID_PARTITIONS)
                     && self.has_partitions(name, partitions).await => {}
             Err(error) => return Err(NotReady::Client(error)),
         }
         Ok(())
+    }
+
+    fn cannot_grow(&self, name: &Arc<str>, partitions: i32) -> NotReady {
+        let alias = self.cluster.alias();
+        NotReady::Refused(format!(
+            "topic {name} needs {partitions} partitions, and the brokers of cluster \"{alias}\" cannot be told to add some \
+             (before Kafka 1.0): run kafka-topics.sh --alter --topic {name} --partitions {partitions} there"
+        ))
     }
 
     async fn has_partitions(&self, name: &Arc<str>, partitions: i32) -> bool {
@@ -388,7 +443,11 @@ impl Lives {
 
 /// A topic's effective settings; empty where they may not be read.
 pub(crate) async fn describe_settings(cluster: &Cluster, name: &Arc<str>) -> Result<Settings, ClientError> {
-    let (mut described, failed) = admin::describe_topics(cluster, std::slice::from_ref(name)).await?;
+    let (mut described, failed) = match admin::describe_topics(cluster, std::slice::from_ref(name)).await {
+        // Before Kafka 0.11 nobody can be asked; that was told when the flow began.
+        Err(ClientError::Unsupported { .. }) => return Ok(Settings::default()),
+        described => described?,
+    };
     match failed.get(name) {
         None => {}
         // Made a moment ago, and this broker has not heard of it: what it would describe are not the topic's settings.

@@ -13,7 +13,7 @@ use kafka_wire::api::list_offsets::ListOffsetsRequest;
 use kafka_wire::api::metadata::MetadataRequest;
 use kafka_wire::api::offset_commit::OffsetCommitRequest;
 use kafka_wire::api::offset_fetch::OffsetFetchRequest;
-use kafka_wire::api::produce::ProduceRequest;
+use kafka_wire::api::produce::{ProduceRequest, RECORD_BATCHES_SINCE};
 use kafka_wire::api::sync_group::SyncGroupRequest;
 use kafka_wire::api_key::ApiKey;
 use kafka_wire::request::Request;
@@ -32,28 +32,73 @@ pub(super) struct Needs {
 struct NeededApi {
     api: ApiKey,
     ours: VersionRange,
+    /// What a flow does where a broker is too old to have it; `None` where it can do nothing.
+    without: Option<&'static str>,
+}
+
+/// What a broker lacks.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Missing {
+    /// APIs without which nothing goes, each with both sides' versions.
+    pub(super) needed: Vec<String>,
+    /// What is done without the other ones.
+    pub(super) wanted: Vec<String>,
 }
 
 const fn needed<R: Request>() -> NeededApi {
     NeededApi {
         api: R::API,
         ours: R::VERSIONS,
+        without: None,
     }
 }
+
+const fn wanted<R: Request>(without: &'static str) -> NeededApi {
+    NeededApi {
+        api: R::API,
+        ours: R::VERSIONS,
+        without: Some(without),
+    }
+}
+
+const WITHOUT_SETTINGS: &str =
+    "older than Kafka 0.11, it does not tell the settings of topics: Kafka's defaults are assumed";
 
 const READING: [NeededApi; 4] = [
     needed::<MetadataRequest>(),
     needed::<ListOffsetsRequest>(),
     needed::<FetchRequest>(),
-    needed::<DescribeConfigsRequest>(),
+    wanted::<DescribeConfigsRequest>(WITHOUT_SETTINGS),
 ];
 
 const WRITING: [NeededApi; 5] = [
     needed::<MetadataRequest>(),
     needed::<ProduceRequest>(),
+    wanted::<DescribeConfigsRequest>(WITHOUT_SETTINGS),
+    wanted::<CreateTopicsRequest>(
+        "older than Kafka 0.10.1, it cannot be told to create topics: missing ones appear only where \
+         auto.create.topics.enable is set",
+    ),
+    wanted::<CreatePartitionsRequest>(
+        "older than Kafka 1.0, it cannot be told to add partitions to topics: that has to be done by hand",
+    ),
+];
+
+const NUMBERING: [NeededApi; 1] = [wanted::<InitProducerIdRequest>(
+    "older than Kafka 0.11, it knows no idempotent producers: batches go one at a time, and one whose answer is lost may \
+     be stored twice",
+)];
+
+/// A topic of positions holds record batches, and must be seen to be compacted.
+const POSITIONS: [NeededApi; 4] = [
+    NeededApi {
+        api: ProduceRequest::API,
+        ours: VersionRange::new(RECORD_BATCHES_SINCE, ProduceRequest::VERSIONS.max),
+        without: None,
+    },
+    needed::<FetchRequest>(),
+    needed::<ListOffsetsRequest>(),
     needed::<DescribeConfigsRequest>(),
-    needed::<CreateTopicsRequest>(),
-    needed::<CreatePartitionsRequest>(),
 ];
 
 const MEMBERSHIP: [NeededApi; 5] = [
@@ -83,9 +128,7 @@ impl Needs {
             });
             if let Some(needs) = all.get_mut(place) {
                 for api in apis {
-                    if !needs.apis.contains(api) {
-                        needs.apis.push(*api);
-                    }
+                    needs.add(*api);
                 }
             }
         };
@@ -93,7 +136,7 @@ impl Needs {
             need(&flow.source, &READING);
             need(&flow.target, &WRITING);
             if flow.produce.idempotent {
-                need(&flow.target, &[needed::<InitProducerIdRequest>()]);
+                need(&flow.target, &NUMBERING);
             }
             match &flow.positions {
                 Positions::SourceGroup { .. } => {
@@ -101,7 +144,7 @@ impl Needs {
                     need(&flow.source, &GROUP_OFFSETS);
                 }
                 Positions::TargetTopic { commit_group, .. } => {
-                    need(&flow.target, &READING);
+                    need(&flow.target, &POSITIONS);
                     need(&flow.target, &MEMBERSHIP);
                     if commit_group.is_some() {
                         need(&flow.source, &[needed::<FindCoordinatorRequest>()]);
@@ -113,16 +156,27 @@ impl Needs {
         all
     }
 
-    /// The APIs of which a broker and we share no version, each with both sides' versions.
-    pub(super) fn missing(&self, broker: &BrokerVersions) -> Vec<String> {
-        let negotiated = self
-            .apis
-            .iter()
-            .map(|needed| broker.negotiate(needed.api, needed.ours));
-        negotiated
-            .filter_map(Result::err)
-            .map(|missing| missing.to_string())
-            .collect()
+    /// Adds an API; of one that is there already the stricter need holds.
+    fn add(&mut self, new: NeededApi) {
+        let Some(known) = self.apis.iter_mut().find(|known| known.api == new.api) else {
+            self.apis.push(new);
+            return;
+        };
+        known.without = known.without.and(new.without);
+        known.ours = known.ours.intersect(new.ours).unwrap_or(new.ours);
+    }
+
+    /// The APIs of which a broker and we share no version.
+    pub(super) fn missing(&self, broker: &BrokerVersions) -> Missing {
+        let mut missing = Missing::default();
+        for api in &self.apis {
+            match (broker.negotiate(api.api, api.ours), api.without) {
+                (Ok(_version), _) => {}
+                (Err(unsupported), None) => missing.needed.push(unsupported.to_string()),
+                (Err(_unsupported), Some(without)) => missing.wanted.push(without.to_owned()),
+            }
+        }
+        missing
     }
 
     /// How many APIs are needed.

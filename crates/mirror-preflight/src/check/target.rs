@@ -7,7 +7,11 @@ use std::time::Duration;
 use kafka_client::{ClientError, Cluster, admin};
 use kafka_client_core::retry::{CoordinatorDisposition, classify_coordinator};
 use kafka_wire::api::create_topics::{CreatableTopic, CreateTopicsRequest};
+use kafka_wire::api::describe_configs::DescribeConfigsRequest;
+use kafka_wire::api::init_producer_id::InitProducerIdRequest;
 use kafka_wire::error_code::ErrorCode;
+use kafka_wire::request::Request;
+use kafka_wire::version::{BrokerVersions, VersionRange};
 use mirror_config::FlowConfig;
 use tokio::time::{sleep, timeout};
 
@@ -21,6 +25,9 @@ const CREATE_TIMEOUT_MS: i32 = 5000;
 
 /// Topics whose settings are asked for in one request.
 const TOPICS_PER_REQUEST: usize = 200;
+
+/// The first version of `CreateTopics` that can be tried out without making anything.
+const TRYING_OUT_SINCE: i16 = 1;
 
 /// Before asking again for a producer id that is not there yet.
 const PRODUCER_ID_PAUSE: Duration = Duration::from_millis(100);
@@ -41,14 +48,25 @@ pub(super) async fn examine(
         .collect();
     let all = names.unwrap_or_default().iter().cloned();
     let (existing, missing): (Vec<_>, Vec<_>) = all.partition(|name| present.contains(name));
+    let brokers = target.cluster.broker_versions(step).await;
+    let settings = if offer::<DescribeConfigsRequest>(&brokers, 0) {
+        settings(scope, &target.cluster, &existing, step).await
+    } else {
+        scope.skipped("settings", "", "brokers before Kafka 0.11 do not tell them")
+    };
     let create = match names {
-        Some(_) => create(scope, &target.cluster, &missing, step).await,
+        Some(_) => create(scope, &target.cluster, &brokers, &missing, step).await,
         None => scope.skipped("create", "", "the source's topics are not known"),
     };
+    let producer_id = if offer::<InitProducerIdRequest>(&brokers, 0) {
+        producer_id(scope, flow, &target.cluster, step).await
+    } else {
+        scope.skipped("producer-id", "", "brokers before Kafka 0.11 give none")
+    };
     vec![
-        settings(scope, &target.cluster, &existing, step).await,
+        settings,
         create,
-        producer_id(scope, flow, &target.cluster, step).await,
+        producer_id,
         scope.skipped(
             "write",
             "",
@@ -90,11 +108,44 @@ async fn settings(scope: &Scope, cluster: &Cluster, existing: &[Arc<str>], step:
     )
 }
 
+/// Do all brokers that answered speak the API, in this version or a later one?
+fn offer<R: Request>(brokers: &[BrokerVersions], version_min: i16) -> bool {
+    let ours = VersionRange::new(version_min, R::VERSIONS.max);
+    brokers
+        .iter()
+        .all(|broker| broker.negotiate(R::API, ours).is_ok())
+}
+
 /// Asks for one missing topic without making it.
-async fn create(scope: &Scope, cluster: &Cluster, missing: &[Arc<str>], step: Duration) -> Check {
+async fn create(
+    scope: &Scope,
+    cluster: &Cluster,
+    brokers: &[BrokerVersions],
+    missing: &[Arc<str>],
+    step: Duration,
+) -> Check {
     let Some(name) = missing.first() else {
         return scope.skipped("create", "", "every topic of the flow exists on the target");
     };
+    if !offer::<CreateTopicsRequest>(brokers, 0) {
+        let topics = counted(missing.len(), "topic");
+        return scope
+            .warning(
+                "create",
+                &**name,
+                format!("{topics} missing, and brokers before Kafka 0.10.1 cannot be told to create any"),
+            )
+            .advise(
+                "create them with kafka-topics.sh, or set auto.create.topics.enable=true on the brokers",
+            );
+    }
+    if !offer::<CreateTopicsRequest>(brokers, TRYING_OUT_SINCE) {
+        return scope.skipped(
+            "create",
+            &**name,
+            "brokers before Kafka 0.10.2 can only create a topic, not say whether they would",
+        );
+    }
     let request = CreateTopicsRequest {
         topics: vec![CreatableTopic {
             name: Arc::clone(name),

@@ -137,7 +137,7 @@ fn kafka_0_10() -> Vec<(i16, i16)> {
 }
 
 #[tokio::test]
-async fn a_broker_by_a_name_that_only_the_cluster_knows_and_one_that_is_too_old() {
+async fn a_broker_by_a_name_that_only_the_cluster_knows_and_one_of_2017() {
     let old = Script {
         apis: kafka_0_10(),
         brokers: vec![None, Some(("no-such-host.invalid", 9092))],
@@ -158,23 +158,44 @@ async fn a_broker_by_a_name_that_only_the_cluster_knows_and_one_that_is_too_old(
     );
 
     let versions = found(&report, "cluster source", "versions");
-    assert!(versions[0].1.contains("Fetch: we speak v4"), "{versions:?}");
-    assert!(versions[0].1.contains("DescribeConfigs"), "{versions:?}");
+    assert!(versions[0].1.contains("settings of topics"), "{versions:?}");
+    assert!(!versions[0].1.contains("idempotent"), "{versions:?}");
     assert_eq!(
         (versions[0].0, versions[1].0),
-        (Outcome::Failed, Outcome::Skipped)
+        (Outcome::Warning, Outcome::Skipped),
+        "told, and no reason not to mirror"
     );
     let target = found(&report, "cluster target", "versions");
+    assert_eq!(target[0].0, Outcome::Warning);
     assert!(
-        target[0].1.contains("InitProducerId") && !target[0].1.contains("Fetch"),
+        target[0].1.contains("idempotent") && !target[0].1.contains("create topics"),
         "{target:?}"
     );
+    let of_flow = |name| found(&report, "flow g", name)[0];
+    assert_eq!(of_flow("settings").0, Outcome::Skipped);
+    assert_eq!(of_flow("producer-id").0, Outcome::Skipped);
     assert_eq!(
         found(&report, "flow g", "clusters")[0].0,
         Outcome::Skipped,
         "no cluster ids in Metadata v1"
     );
     assert_eq!(found(&report, "flow g", "topics")[0].0, Outcome::Warning);
+}
+
+/// A version of a needed API that only Kafka after 4.3 would have.
+#[tokio::test]
+async fn a_broker_that_shares_no_version_of_fetch_cannot_be_mirrored() {
+    let mut apis = kafka_0_10();
+    apis[1] = (1, -1);
+    let script = Script {
+        apis,
+        brokers: vec![None],
+    };
+    let report = checked(script.clone(), script).await;
+    let (outcome, words, advice) = found(&report, "cluster source", "versions")[0];
+    assert_eq!(outcome, Outcome::Failed);
+    assert!(words.contains("Fetch: we speak v0"), "{words}");
+    assert!(advice.contains("0.10.0 to 4.3"), "{advice}");
 }
 
 /// A listener with SASL tells its versions and ends the connection at any other question (KIP-43).

@@ -11,6 +11,8 @@ use kafka_client::{CallOptions, ClientError, Cluster, Connection, Gate, InFlight
 use kafka_client_core::backoff::{Backoff, BackoffConfig};
 use kafka_wire::api::produce::{ProduceRequest, ProduceResponse};
 use kafka_wire::ids::NodeId;
+use kafka_wire::request::Request as _;
+use kafka_wire::version::VersionRange;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -21,9 +23,6 @@ use crate::throttle;
 /// Produce requests on their way to one broker at once. The broker works on one at a time; the others hide the
 /// distance. More would only move waiting from our queues into the broker's.
 pub(crate) const REQUESTS_IN_FLIGHT_MAX: usize = 6;
-
-/// From version 13 on topics are named by id (KIP-516), which the producer does not follow.
-const PRODUCE_VERSION_MAX: i16 = 12;
 
 /// What a link tells the producer.
 #[derive(Debug)]
@@ -56,6 +55,8 @@ pub(crate) struct Link {
     pub(crate) ownership: Arc<Ownership>,
     pub(crate) events: mpsc::Sender<LinkEvent>,
     pub(crate) backoff: BackoffConfig,
+    /// Those that carry what the producer sends.
+    pub(crate) versions: VersionRange,
     /// How long a broker may take to answer a produce request.
     pub(crate) timeout: Duration,
 }
@@ -68,7 +69,7 @@ impl Link {
         let seed = u64::from(self.node.0.unsigned_abs());
         let mut backoff = Backoff::new(self.backoff, seed);
         loop {
-            let error = match self.cluster.open(self.node).await {
+            let error = match self.open().await {
                 Ok(connection) => {
                     let (requests, queue) = mpsc::channel(REQUESTS_IN_FLIGHT_MAX);
                     if self
@@ -105,6 +106,29 @@ impl Link {
         }
     }
 
+    /// Opens a connection to a broker that takes what the producer sends. One that does not was made older, or answered
+    /// nothing when the flow began.
+    async fn open(&self) -> Result<Connection, ClientError> {
+        let connection = self.cluster.open(self.node).await?;
+        let theirs = connection.versions().range(ProduceRequest::API);
+        if theirs
+            .and_then(|theirs| theirs.intersect(self.versions))
+            .is_some()
+        {
+            return Ok(connection);
+        }
+        let ours = self.versions;
+        let theirs = theirs.map_or_else(|| "none".to_owned(), |theirs| theirs.to_string());
+        Err(ClientError::Unsupported {
+            address: connection.address().to_owned(),
+            api: ProduceRequest::API,
+            reason: format!(
+                "this flow began with brokers that take {ours}, this one takes {theirs}: restart heliostat to have it look \
+                 at all brokers again"
+            ),
+        })
+    }
+
     /// Returns why the connection ended, or `None` if the producer ended first or nothing may be written any more.
     async fn serve(
         &self,
@@ -115,7 +139,7 @@ impl Link {
         let mut muted_until = Instant::now();
         let options = CallOptions {
             timeout: self.timeout,
-            version_max: PRODUCE_VERSION_MAX,
+            version_max: self.versions.max,
             // A request may wait for the socket for long after it was handed over.
             gate: Some(Gate::new({
                 let ownership = Arc::clone(&self.ownership);

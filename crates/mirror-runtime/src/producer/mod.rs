@@ -18,6 +18,7 @@ use std::time::Duration;
 use kafka_client::{ClientError, Cluster, admin};
 use kafka_client_core::backoff::{Backoff, BackoffConfig};
 use kafka_client_core::producer_state::{ProduceBatchSet, ProducerConfig, ProducerEvent, ProducerState};
+use kafka_client_core::retry::produce_certainly_not_appended;
 use kafka_record::{CodecContexts, OutgoingBatch};
 use kafka_wire::api::produce::{ProducePartition, ProduceRequest, ProduceResponse, ProduceTopic};
 use kafka_wire::error_code::ErrorCode;
@@ -30,6 +31,7 @@ use self::dead_letters::DeadLetters;
 use self::link::{Link, LinkEvent, LinkRequest, REQUESTS_IN_FLIGHT_MAX};
 use self::record_search::RecordSearches;
 use self::tails::Tails;
+use crate::abilities::TargetFormat;
 use crate::anchors::AnchorChecks;
 use crate::events;
 use crate::memory::Credit;
@@ -108,6 +110,8 @@ pub(crate) struct Producer {
 #[derive(Debug, Clone)]
 pub(crate) struct ProducerSettings {
     pub(crate) idempotent: bool,
+    /// What the target takes: it decides the version of the requests.
+    pub(crate) target_format: TargetFormat,
     pub(crate) in_flight_per_partition: usize,
     pub(crate) request_bytes_max: usize,
     /// Level of batches that are compressed anew because they were split.
@@ -378,6 +382,9 @@ impl Producer {
             }
             ProducerEvent::Retrying { tp, error, attempt } => {
                 self.shared.counters.retried();
+                if !self.settings.idempotent && !produce_certainly_not_appended(error) {
+                    self.shared.counters.possibly_duplicated(1);
+                }
                 if matches!(
                     error,
                     ErrorCode::NOT_ENOUGH_REPLICAS | ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND
@@ -437,6 +444,7 @@ impl Producer {
                     ownership: Arc::clone(&self.ownership),
                     events: self.events.0.clone(),
                     backoff: self.settings.reconnect,
+                    versions: self.settings.target_format.produce_versions(),
                     timeout: self.settings.request_timeout,
                 };
                 Node {
@@ -456,7 +464,9 @@ impl Drop for Producer {
     /// Whoever owns the partitions next sends again what is in no acknowledged position. Only what may have arrived can
     /// come twice by that.
     fn drop(&mut self) {
-        self.shared.counters.withdrawn(self.state.unsettled_batches());
+        self.shared
+            .counters
+            .possibly_duplicated(self.state.unsettled_batches());
     }
 }
 

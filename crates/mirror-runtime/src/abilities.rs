@@ -1,0 +1,156 @@
+//! What a flow's clusters cannot do because of their age. Found out once, at the start of the flow, and told.
+//!
+//! Versions of single requests are negotiated with each broker. Here stands what has to hold for a whole cluster, because
+//! batches may go to any of its brokers, and today's leader is another one tomorrow.
+
+use std::time::Duration;
+
+use kafka_client::Cluster;
+use kafka_client_core::backoff::{Backoff, BackoffConfig};
+use kafka_wire::api::describe_configs::DescribeConfigsRequest;
+use kafka_wire::api::fetch::{FetchRequest, ISOLATION_SINCE};
+use kafka_wire::api::init_producer_id::InitProducerIdRequest;
+use kafka_wire::api::join_group::JoinGroupRequest;
+use kafka_wire::api::produce::{ProduceRequest, RECORD_BATCHES_SINCE};
+use kafka_wire::request::Request;
+use kafka_wire::version::{BrokerVersions, VersionRange};
+use mirror_config::{FlowConfig, IsolationLevel};
+use tokio::time::sleep;
+
+use crate::events;
+
+/// The newest version of Produce that names topics by name (KIP-516); the producer does not follow topic ids.
+const PRODUCE_VERSION_BY_NAME: i16 = 12;
+
+/// How long brokers are waited for. One that does not answer is not looked at; a link to it looks again.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// The form in which the target takes records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TargetFormat {
+    /// Message sets of format v1, in Produce v2: a broker of the target is older than Kafka 0.11.
+    MessageSetV1,
+    /// Record batches (format v2), in Produce v3 and later.
+    RecordBatchV2,
+}
+
+/// What the clusters of a flow are able to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Abilities {
+    pub(crate) target_format: TargetFormat,
+    /// The target knows idempotent producers (KIP-98, Kafka 0.11).
+    pub(crate) idempotent: bool,
+    /// The group's coordinator waits for members as long as their session lasts and cannot be told otherwise (before
+    /// `JoinGroup` v1, Kafka 0.10.1). Of groups on the source: those on a target came with Kafka 0.11.
+    pub(crate) rebalances_within_session: bool,
+}
+
+// === impl TargetFormat ===
+
+impl TargetFormat {
+    /// The versions of Produce that carry it.
+    pub(crate) fn produce_versions(self) -> VersionRange {
+        match self {
+            // Format v1 and its timestamps came with v2 (KIP-32).
+            Self::MessageSetV1 => VersionRange::new(2, RECORD_BATCHES_SINCE - 1),
+            Self::RecordBatchV2 => VersionRange::new(RECORD_BATCHES_SINCE, PRODUCE_VERSION_BY_NAME),
+        }
+    }
+
+    fn of(brokers: &[BrokerVersions]) -> Self {
+        match common_version::<ProduceRequest>(brokers) {
+            Some(version) if version < RECORD_BATCHES_SINCE => Self::MessageSetV1,
+            Some(_) | None => Self::RecordBatchV2,
+        }
+    }
+}
+
+/// Looks at both clusters, however long it takes until somebody answers, and tells what the flow has to do without.
+pub(crate) async fn look(
+    config: &FlowConfig,
+    source: &Cluster,
+    target: &Cluster,
+    pauses: BackoffConfig,
+) -> Abilities {
+    let mut backoff = Backoff::new(pauses, 0);
+    loop {
+        if let Some(abilities) = try_look(config, source, target).await {
+            return abilities;
+        }
+        events::no_broker_answers(backoff.attempts());
+        sleep(backoff.next_delay()).await;
+    }
+}
+
+/// `None` while no broker of one of the clusters answers.
+async fn try_look(config: &FlowConfig, source: &Cluster, target: &Cluster) -> Option<Abilities> {
+    let (of_source, of_target) =
+        tokio::join!(source.broker_versions(PATIENCE), target.broker_versions(PATIENCE));
+    if of_source.is_empty() || of_target.is_empty() {
+        return None;
+    }
+    if config.isolation == IsolationLevel::ReadCommitted
+        && common_version::<FetchRequest>(&of_source).is_some_and(|version| version < ISOLATION_SINCE)
+    {
+        events::no_transactions(source.alias());
+    }
+    for (cluster, versions) in [(source, &of_source), (target, &of_target)] {
+        if common_version::<DescribeConfigsRequest>(versions).is_none() {
+            events::no_settings(cluster.alias());
+        }
+    }
+    let abilities = Abilities {
+        target_format: TargetFormat::of(&of_target),
+        idempotent: common_version::<InitProducerIdRequest>(&of_target).is_some(),
+        rebalances_within_session: common_version::<JoinGroupRequest>(&of_source) == Some(0),
+    };
+    if config.produce.idempotent && !abilities.idempotent {
+        events::no_idempotence(target.alias());
+    }
+    Some(abilities)
+}
+
+/// The lowest of the versions that are negotiated with each broker; `None` if one shares none with us.
+fn common_version<R: Request>(brokers: &[BrokerVersions]) -> Option<i16> {
+    let negotiated = brokers
+        .iter()
+        .map(|broker| broker.negotiate(R::API, R::VERSIONS).ok());
+    negotiated
+        .collect::<Option<Vec<_>>>()
+        .and_then(|versions| versions.into_iter().min())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_broker_before_0_11_makes_the_target_take_message_sets() {
+        let broker = |max| BrokerVersions::new([(ProduceRequest::API.code(), VersionRange::new(0, max))]);
+        for (versions, format) in [
+            (&[2][..], TargetFormat::MessageSetV1),
+            (&[11, 2, 11], TargetFormat::MessageSetV1),
+            (&[3, 11], TargetFormat::RecordBatchV2),
+            (&[13], TargetFormat::RecordBatchV2),
+        ] {
+            let brokers: Vec<_> = versions.iter().copied().map(broker).collect();
+            assert_eq!(TargetFormat::of(&brokers), format, "{versions:?}");
+        }
+    }
+
+    #[test]
+    fn an_api_that_one_broker_lacks_is_not_there() {
+        let old = BrokerVersions::default();
+        let new = BrokerVersions::new([(InitProducerIdRequest::API.code(), VersionRange::new(0, 4))]);
+        assert_eq!(common_version::<InitProducerIdRequest>(&[new.clone(), old]), None);
+        assert_eq!(common_version::<InitProducerIdRequest>(&[new]), Some(4));
+    }
+
+    #[test]
+    fn each_form_goes_in_versions_that_carry_it_and_in_no_others() {
+        let (old, new) = (TargetFormat::MessageSetV1, TargetFormat::RecordBatchV2);
+        assert_eq!(old.produce_versions(), VersionRange::new(2, 2));
+        assert_eq!(new.produce_versions(), VersionRange::new(3, 12));
+        assert!(ProduceRequest::VERSIONS.contains(old.produce_versions().min));
+    }
+}
