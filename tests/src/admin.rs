@@ -20,6 +20,7 @@ pub type PartitionKey = (String, i32);
 #[derive(Debug, Clone)]
 pub struct Admin {
     bootstrap: String,
+    zookeeper: Option<String>,
 }
 
 /// A topic to be created.
@@ -156,11 +157,22 @@ impl Admin {
     pub fn new(bootstrap: &str) -> Self {
         Self {
             bootstrap: bootstrap.to_owned(),
+            zookeeper: None,
         }
+    }
+
+    /// Topics are made and changed by way of this ZooKeeper, as the brokers of 0.10 know no other.
+    #[must_use]
+    pub(crate) fn with_zookeeper(mut self, connect: &str) -> Self {
+        self.zookeeper = Some(connect.to_owned());
+        self
     }
 
     fn call(&self, operation: &str, mut request: Value) -> Result<Value> {
         request["bootstrap"] = json!(self.bootstrap);
+        if let Some(connect) = &self.zookeeper {
+            request["zookeeper"] = json!(connect);
+        }
         tool()?.call(operation, request)
     }
 
@@ -234,6 +246,7 @@ impl Admin {
         })
     }
 
+    /// All settings of a topic; of a cluster of 0.10 those that the topic sets itself.
     pub fn topic_configs(&self, topic: &str) -> Result<BTreeMap<String, Option<String>>> {
         Ok(serde_json::from_value(
             self.call("describe_configs", json!({"topic": topic}))?,

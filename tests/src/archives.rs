@@ -5,22 +5,65 @@ use std::path::PathBuf;
 use anyhow::Result;
 use serde_json::json;
 
-use crate::cluster::{Cluster, ClusterOptions};
+use crate::admin::{Committed, Isolation, NewTopic};
+use crate::cluster::{Cluster, ClusterOptions, Registry};
 use crate::java::{self, Archive, Jvm};
-use crate::tool::Tool;
+use crate::produce::Load;
+use crate::tool::{Tool, tool};
+use crate::zookeeper::ZooKeeper;
 use crate::{cache, scratch};
+
+const ZOOKEEPER_ARCHIVE: &str = "zookeeper.jsa";
 
 /// The folder with this version's class archives; written on first use by one run of a broker and of the tool.
 pub(crate) fn folder(jvm: &Jvm) -> Result<PathBuf> {
     cache::entry(&jvm.archive_entry()?, |folder| {
         let (broker_archive, tool_archive) = java::archive_paths(folder);
-        let mut cluster = Cluster::launch(jvm, &ClusterOptions::default(), &Archive::Write(broker_archive))?;
+        let options = ClusterOptions::default();
+        let broker_archive = Archive::Write(broker_archive);
+        if jvm.jars.version.needs_zookeeper {
+            return train_with_zookeeper(jvm, &options, &broker_archive);
+        }
+        let mut cluster = Cluster::launch(jvm, &options, &broker_archive, None)?;
         let tool = Tool::start(jvm, &Archive::Write(tool_archive))?;
         cluster.wait_until_serving(&tool)?;
         exercise(&tool, &cluster.bootstrap())?;
         tool.end()?;
         cluster.broker(1).stop()
     })
+}
+
+/// The tool is of one version only; here it serves a broker of another one, and learns nothing.
+fn train_with_zookeeper(jvm: &Jvm, options: &ClusterOptions, broker_archive: &Archive) -> Result<()> {
+    let registry = Registry::own(options)?;
+    let mut cluster = Cluster::launch(jvm, options, broker_archive, Some(registry))?;
+    cluster.wait_until_serving(tool()?)?;
+    let topic = "t".to_owned();
+    let admin = cluster.admin();
+    admin.create_topic(&NewTopic::new(&topic, 1))?;
+    let producer = cluster.producer(&[("compression.type", "lz4")])?;
+    producer.generate(&Load::new(&topic, 10))?;
+    producer.close()?;
+    admin.dump(std::slice::from_ref(&topic), Isolation::ReadUncommitted)?;
+    let position = Committed {
+        offset: 1,
+        metadata: String::new(),
+    };
+    admin.commit("g", &topic, 0, &position)?;
+    admin.committed("g")?;
+    cluster.broker(1).stop()
+}
+
+/// The class archive of a ZooKeeper server; written on first use.
+pub(crate) fn zookeeper(jvm: &Jvm) -> Result<PathBuf> {
+    let name = format!("{}-zookeeper", jvm.archive_entry()?);
+    let folder = cache::entry(&name, |folder| {
+        let archive = Archive::Write(folder.join(ZOOKEEPER_ARCHIVE));
+        let mut zookeeper = ZooKeeper::launch(jvm, 1, &archive)?;
+        zookeeper.znodes("").set("/a/b", "c")?;
+        zookeeper.server(1).stop()
+    })?;
+    Ok(folder.join(ZOOKEEPER_ARCHIVE))
 }
 
 /// Makes the tool and the broker load the classes that every test needs.

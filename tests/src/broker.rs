@@ -10,12 +10,13 @@ use crate::java::{Archive, Jvm};
 use crate::ports::Port;
 use crate::process::{Process, Signal};
 use crate::wait;
+use crate::znodes::Znodes;
 
 /// How long a broker may take to start or, with others, to become one cluster.
 pub(crate) const START_LIMIT: Duration = Duration::from_mins(2);
 const STOP_LIMIT: Duration = Duration::from_mins(1);
 
-/// One broker of a cluster, combined with its controller.
+/// One broker of a cluster; without ZooKeeper it is a controller, too.
 #[derive(Debug)]
 pub struct Broker {
     /// Kafka's node id: 1, 2, 3.
@@ -34,10 +35,19 @@ pub struct Broker {
 pub(crate) struct Launch {
     pub(crate) jvm: Jvm,
     pub(crate) archive: Archive,
-    pub(crate) cluster_id: String,
+    pub(crate) identity: Identity,
     pub(crate) properties: PathBuf,
     pub(crate) data: PathBuf,
     pub(crate) heap_mb: u32,
+}
+
+/// What makes a process this broker of this cluster.
+#[derive(Debug, Clone)]
+pub(crate) enum Identity {
+    /// The id of the cluster, with which its data folder is formatted.
+    ClusterId(String),
+    /// It registers there, and can start again once the registration of its last life is gone.
+    ZooKeeper(Znodes),
 }
 
 // === impl Broker ===
@@ -46,10 +56,13 @@ impl Broker {
     pub(crate) fn spawn(&mut self) -> Result<()> {
         let launch = &self.launch;
         let properties = launch.properties.display().to_string();
-        let format = ["--format", &launch.cluster_id, &properties];
+        let format = match &launch.identity {
+            Identity::ClusterId(id) => &["--format", id, &properties][..],
+            Identity::ZooKeeper(_) => &[],
+        };
         let mut command = launch
             .jvm
-            .supervised(launch.heap_mb, &launch.archive, &format, "kafka.Kafka")?;
+            .supervised(launch.heap_mb, &launch.archive, format, "kafka.Kafka")?;
         command.arg(&properties);
         let name = format!("broker-{}", self.node);
         let logs = launch
@@ -63,11 +76,11 @@ impl Broker {
     /// How many times the log says that the broker has started (it is one log for all of its lives).
     pub(crate) fn starts_logged(&self) -> usize {
         let log = self.launch.properties.with_extension("stdout");
-        fs::read(log).map_or(0, |bytes| {
-            String::from_utf8_lossy(&bytes)
-                .matches("Kafka Server started")
-                .count()
-        })
+        let mark = match self.launch.identity {
+            Identity::ClusterId(_) => "Kafka Server started",
+            Identity::ZooKeeper(_) => " started (kafka.server.KafkaServer)",
+        };
+        fs::read(log).map_or(0, |bytes| String::from_utf8_lossy(&bytes).matches(mark).count())
     }
 
     pub(crate) fn wait_until_started(&mut self, times: usize) -> Result<()> {
@@ -126,9 +139,23 @@ impl Broker {
 
     /// Starts it again on its port and data, and waits until it says so.
     pub fn restart(&mut self) -> Result<()> {
+        self.wait_until_forgotten()?;
         let before = self.starts_logged();
         self.spawn()?;
         self.wait_until_started(before + 1)
+    }
+
+    /// Waits until ZooKeeper has forgotten this broker: one that was killed is registered until its session is over, and the next life would
+    /// find its own id taken.
+    pub(crate) fn wait_until_forgotten(&self) -> Result<()> {
+        let Identity::ZooKeeper(znodes) = &self.launch.identity else {
+            return Ok(());
+        };
+        let own = self.node.to_string();
+        let what = format!("ZooKeeper forgets broker {own}");
+        wait::wait_until(&what, START_LIMIT, || {
+            Ok(!znodes.children("/brokers/ids")?.contains(&own))
+        })
     }
 
     pub fn process(&self) -> Option<&Process> {

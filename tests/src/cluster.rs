@@ -2,21 +2,27 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use serde_json::json;
 
 use crate::admin::Admin;
 use crate::archives;
-use crate::broker::{Broker, Launch, START_LIMIT};
+use crate::broker::{Broker, Identity, Launch, START_LIMIT};
+use crate::cluster_id::new_cluster_id;
 use crate::java::{self, Archive, Jvm};
 use crate::ports::{self, Port};
 use crate::process::Signal;
-use crate::server_properties::ServerProperties;
+use crate::produce::Producer;
+use crate::server_properties::{Quorum, ServerProperties};
 use crate::tool::{self, Tool, tool};
-use crate::{cache, key_store, scratch, wait};
+use crate::znodes::Znodes;
+use crate::zookeeper::{self, ZooKeeper};
+use crate::{key_store, scratch, wait};
+
+/// Where a cluster with a ZooKeeper of its own keeps its znodes.
+const CHROOT: &str = "/kafka";
 
 /// What a cluster is made of. `..Default::default()` is one broker with the kit's settings.
 #[derive(Debug, Clone)]
@@ -30,14 +36,29 @@ pub struct ClusterOptions {
     /// Lines added to every `server.properties`.
     pub overrides: Vec<(String, String)>,
     pub heap_mb: u32,
+    /// How many servers the cluster's own ZooKeeper has, 1 or 3. Versions without ZooKeeper do not look at it.
+    pub zookeeper_servers: usize,
 }
 
-/// A running cluster. Dropping it kills the brokers and removes their data.
+/// A running cluster. Dropping it kills the brokers, and the ZooKeeper if it is their own, and removes their data.
 #[derive(Debug)]
 pub struct Cluster {
     pub version: &'static str,
+    jvm: Jvm,
+    archive: Archive,
+    options: ClusterOptions,
     brokers: Vec<Broker>,
     folder: PathBuf,
+    registry: Option<Registry>,
+}
+
+/// Where the brokers of a cluster with ZooKeeper find each other.
+#[derive(Debug)]
+pub(crate) struct Registry {
+    /// With the chroot.
+    connect: String,
+    /// `None`: it is somebody else's.
+    own: Option<ZooKeeper>,
 }
 
 // === impl ClusterOptions ===
@@ -50,6 +71,7 @@ impl Default for ClusterOptions {
             tls: false,
             overrides: Vec::new(),
             heap_mb: 512,
+            zookeeper_servers: 1,
         }
     }
 }
@@ -85,75 +107,82 @@ impl ClusterOptions {
 // === impl Cluster ===
 
 impl Cluster {
-    /// Starts a cluster and waits until every broker is registered and serves.
+    /// Starts a cluster, with a ZooKeeper of its own where the version needs one, and waits until every broker is registered and serves.
     pub fn start(version: &str, options: &ClusterOptions) -> Result<Self> {
         let jvm = Jvm::of(version)?;
         let (archive, _) = java::archive_paths(&archives::folder(&jvm)?);
-        let cluster = Self::launch(&jvm, options, &Archive::Use(archive))?;
+        let registry = jvm.jars.version.needs_zookeeper.then(|| Registry::own(options));
+        Self::started(&jvm, options, archive, registry.transpose()?)
+    }
+
+    /// Starts a cluster whose brokers register below `chroot` (`/name`) of this ZooKeeper, which others may use, too.
+    pub fn start_on(
+        version: &str,
+        options: &ClusterOptions,
+        zookeeper: &ZooKeeper,
+        chroot: &str,
+    ) -> Result<Self> {
+        let jvm = Jvm::of(version)?;
+        let (archive, _) = java::archive_paths(&archives::folder(&jvm)?);
+        let registry = Registry {
+            connect: format!("{}{chroot}", zookeeper.connect()),
+            own: None,
+        };
+        Self::started(&jvm, options, archive, Some(registry))
+    }
+
+    fn started(
+        jvm: &Jvm,
+        options: &ClusterOptions,
+        archive: PathBuf,
+        registry: Option<Registry>,
+    ) -> Result<Self> {
+        let cluster = Self::launch(jvm, options, &Archive::Use(archive), registry)?;
         cluster.wait_until_serving(tool()?)?;
         Ok(cluster)
     }
 
-    pub(crate) fn launch(jvm: &Jvm, options: &ClusterOptions, archive: &Archive) -> Result<Self> {
+    pub(crate) fn launch(
+        jvm: &Jvm,
+        options: &ClusterOptions,
+        archive: &Archive,
+        registry: Option<Registry>,
+    ) -> Result<Self> {
         let version = jvm.jars.version;
-        if version.needs_zookeeper {
-            bail!(
-                "brokers of {} need ZooKeeper, which the kit cannot start yet",
-                version.number
-            );
-        }
         if !(1..=3).contains(&options.brokers) || (options.stock && options.brokers != 3) {
             bail!(
                 "a cluster has one to three brokers, a stock one three; asked for {}",
                 options.brokers
             );
         }
-        let folder = scratch::path(&format!("cluster-{}", version.number))?;
-        let ports = (0..options.brokers)
-            .map(|_| Ok([ports::reserve()?, ports::reserve()?, ports::reserve()?]))
-            .collect::<Result<Vec<[Port; 3]>>>()?;
-        let controller_ports: Vec<u16> = ports.iter().map(|[_, controller, _]| controller.number).collect();
-        let key_store = options.tls.then(key_store::of_brokers).transpose()?;
-        let cluster_id = new_cluster_id();
-        let mut brokers = Vec::new();
-        for (node, [port, controller_port, tls_port]) in (1..).zip(ports) {
-            let launch = Launch {
-                jvm: jvm.clone(),
-                archive: archive.clone(),
-                cluster_id: cluster_id.clone(),
-                properties: folder.join(format!("broker-{node}.properties")),
-                data: folder.join(format!("{node}")).join(scratch::DATA_FOLDER),
-                heap_mb: options.heap_mb,
-            };
-            fs::create_dir_all(&launch.data)
-                .with_context(|| format!("cannot create {}", launch.data.display()))?;
-            let text = ServerProperties {
-                node,
-                port: port.number,
-                controller_ports: &controller_ports,
-                data: &launch.data,
-                tls: key_store.as_deref().map(|path| (tls_port.number, path)),
-                stock: options.stock,
-                overrides: &options.overrides,
-            }
-            .text();
-            fs::write(&launch.properties, text)
-                .with_context(|| format!("cannot write {}", launch.properties.display()))?;
-            let address = format!("127.0.0.1:{}", port.number);
-            brokers.push(Broker {
-                node,
-                address,
-                tls_address: options.tls.then(|| format!("127.0.0.1:{}", tls_port.number)),
-                launch,
-                process: None,
-                _ports: [port, controller_port, tls_port],
-            });
+        if registry.is_some() != version.needs_zookeeper {
+            bail!(
+                "brokers of {} cannot be started like this: those up to 3.2 need ZooKeeper, later ones have none here",
+                version.number
+            );
         }
+        if options.tls && registry.is_some() {
+            bail!("the kit gives a TLS listener only to brokers without ZooKeeper");
+        }
+        let folder = scratch::path(&format!("cluster-{}", version.number))?;
         let mut cluster = Self {
             version: version.number,
-            brokers,
+            jvm: jvm.clone(),
+            archive: archive.clone(),
+            options: options.clone(),
+            brokers: Vec::new(),
             folder,
+            registry,
         };
+        let ports = (0..options.brokers)
+            .map(|_| reserve_ports())
+            .collect::<Result<Vec<_>>>()?;
+        let controllers: Vec<u16> = ports.iter().map(|[_, controller, _]| controller.number).collect();
+        let cluster_id = new_cluster_id();
+        for (node, ports) in (1..).zip(ports) {
+            let broker = cluster.prepare_broker(node, ports, &controllers, &cluster_id)?;
+            cluster.brokers.push(broker);
+        }
         for broker in &mut cluster.brokers {
             broker.spawn()?;
         }
@@ -161,6 +190,115 @@ impl Cluster {
             broker.wait_until_started(1)?;
         }
         Ok(cluster)
+    }
+
+    /// Writes a broker's files.
+    fn prepare_broker(
+        &self,
+        node: usize,
+        ports: [Port; 3],
+        controllers: &[u16],
+        cluster_id: &str,
+    ) -> Result<Broker> {
+        let key_store = self.options.tls.then(key_store::of_brokers).transpose()?;
+        let (identity, quorum) = match &self.registry {
+            Some(registry) => (
+                Identity::ZooKeeper(Znodes::new(&registry.connect)),
+                Quorum::ZooKeeper(&registry.connect),
+            ),
+            None => (
+                Identity::ClusterId(cluster_id.to_owned()),
+                Quorum::Controllers(controllers),
+            ),
+        };
+        let launch = Launch {
+            jvm: self.jvm.clone(),
+            archive: self.archive.clone(),
+            identity,
+            properties: self.folder.join(format!("broker-{node}.properties")),
+            data: self.folder.join(format!("{node}")).join(scratch::DATA_FOLDER),
+            heap_mb: self.options.heap_mb,
+        };
+        fs::create_dir_all(&launch.data)
+            .with_context(|| format!("cannot create {}", launch.data.display()))?;
+        let [port, _, tls_port] = &ports;
+        let text = ServerProperties {
+            node,
+            port: port.number,
+            brokers: self.options.brokers,
+            quorum,
+            data: &launch.data,
+            tls: key_store.as_deref().map(|path| (tls_port.number, path)),
+            stock: self.options.stock,
+            overrides: &self.options.overrides,
+        }
+        .text();
+        fs::write(&launch.properties, text)
+            .with_context(|| format!("cannot write {}", launch.properties.display()))?;
+        Ok(Broker {
+            node,
+            address: format!("127.0.0.1:{}", port.number),
+            tls_address: self.options.tls.then(|| format!("127.0.0.1:{}", tls_port.number)),
+            launch,
+            process: None,
+            _ports: ports,
+        })
+    }
+
+    /// Adds a broker with the next node id to a running cluster with ZooKeeper, and waits until it serves. It gets no partition by itself.
+    pub fn add_broker(&mut self) -> Result<usize> {
+        if self.registry.is_none() {
+            bail!("a cluster without ZooKeeper has fixed controllers here: no broker can be added");
+        }
+        let node = self.brokers.iter().map(|broker| broker.node).max().unwrap_or(0) + 1;
+        let mut broker = self.prepare_broker(node, reserve_ports()?, &[], "")?;
+        broker.spawn()?;
+        broker.wait_until_started(1)?;
+        self.brokers.push(broker);
+        self.wait_until_serving(tool()?)?;
+        Ok(node)
+    }
+
+    /// Stops a broker of a cluster with ZooKeeper for good; its partitions are not given to others.
+    pub fn remove_broker(&mut self, node: usize) -> Result<()> {
+        if self.registry.is_none() {
+            bail!("a cluster without ZooKeeper has fixed controllers here: no broker can be taken away");
+        }
+        let mut broker = self.brokers.remove(self.index(node));
+        broker.stop()?;
+        fs::remove_dir_all(&broker.launch.data).ok();
+        broker.wait_until_forgotten()
+    }
+
+    fn index(&self, node: usize) -> usize {
+        self.brokers
+            .iter()
+            .position(|broker| broker.node == node)
+            .unwrap_or_else(|| panic!("the cluster has no broker {node}"))
+    }
+
+    /// The cluster's own ZooKeeper; none where the version has none, or where it is somebody else's.
+    pub fn zookeeper(&mut self) -> Option<&mut ZooKeeper> {
+        self.registry.as_mut()?.own.as_mut()
+    }
+
+    /// For `zookeeper.connect`, with the chroot; none where the version has no ZooKeeper.
+    pub fn zookeeper_connect(&self) -> Option<String> {
+        Some(self.registry.as_ref()?.connect.clone())
+    }
+
+    /// What the cluster, and old consumers of it, keep in ZooKeeper.
+    pub fn znodes(&self) -> Result<Znodes> {
+        let connect = self
+            .zookeeper_connect()
+            .with_context(|| format!("a cluster of {} has no ZooKeeper here", self.version))?;
+        Ok(Znodes::new(&connect))
+    }
+
+    /// A Java producer that this cluster's brokers and topics take records from: message formats before v2 have no room for an idempotent one,
+    /// which is Java's default today.
+    pub fn producer(&self, properties: &[(&str, &str)]) -> Result<Producer> {
+        Producer::open_for(self.version, &self.bootstrap(), properties)
     }
 
     pub(crate) fn wait_until_serving(&self, tool: &Tool) -> Result<()> {
@@ -189,7 +327,13 @@ impl Cluster {
     }
 
     pub fn admin(&self) -> Admin {
-        Admin::new(&self.bootstrap())
+        let admin = Admin::new(&self.bootstrap());
+        match &self.registry {
+            Some(registry) if self.jvm.jars.version.predates_record_batches() => {
+                admin.with_zookeeper(&registry.connect)
+            }
+            _ => admin,
+        }
     }
 
     pub fn broker_count(&self) -> usize {
@@ -198,7 +342,8 @@ impl Cluster {
 
     /// The broker of this node id (from 1).
     pub fn broker(&mut self, node: usize) -> &mut Broker {
-        &mut self.brokers[node - 1]
+        let index = self.index(node);
+        &mut self.brokers[index]
     }
 
     /// SIGTERM to all brokers; waits until all have ended.
@@ -219,6 +364,7 @@ impl Cluster {
     pub fn restart(&mut self) -> Result<()> {
         let mut starts = Vec::new();
         for broker in &mut self.brokers {
+            broker.wait_until_forgotten()?;
             starts.push(broker.starts_logged());
             broker.spawn()?;
         }
@@ -259,29 +405,25 @@ impl Drop for Cluster {
         if let Some(tool) = tool::running() {
             tool.call("forget", json!({"bootstrap": self.bootstrap()})).ok();
         }
+        if let Some(connect) = self.zookeeper_connect() {
+            zookeeper::forget(&connect);
+        }
     }
 }
 
-/// 22 characters of URL-safe base64: what Kafka takes for a cluster id.
-fn new_cluster_id() -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    static COUNT: AtomicU64 = AtomicU64::new(0);
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default()
-        .as_nanos();
-    let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    let mut bits = cache::fingerprint(&[
-        &now.to_le_bytes(),
-        &std::process::id().to_le_bytes(),
-        &count.to_le_bytes(),
-    ]);
-    // The first and the last character carry fixed bits: no leading minus, no stray bits after the 16th byte.
-    let mut id = String::from("H");
-    for _ in 0..20 {
-        id.push(char::from(ALPHABET[(bits & 63) as usize]));
-        bits = bits.rotate_right(6).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+// === impl Registry ===
+
+impl Registry {
+    pub(crate) fn own(options: &ClusterOptions) -> Result<Self> {
+        let zookeeper = ZooKeeper::start(options.zookeeper_servers)?;
+        Ok(Self {
+            connect: format!("{}{CHROOT}", zookeeper.connect()),
+            own: Some(zookeeper),
+        })
     }
-    id.push('A');
-    id
+}
+
+/// For the clients, for a controller and for TLS.
+fn reserve_ports() -> Result<[Port; 3]> {
+    Ok([ports::reserve()?, ports::reserve()?, ports::reserve()?])
 }

@@ -20,45 +20,48 @@ pub struct KafkaVersion {
     pub needs_zookeeper: bool,
 }
 
+/// Where logs go: the packages name no logger of their own.
+const SLF4J: &str = "org.slf4j:slf4j-reload4j:1.7.36";
+
 const VERSIONS: &[KafkaVersion] = &[
     KafkaVersion {
-        number: "0.10.0.1",
+        number: V0_10_0_1,
         artifacts: &["kafka_2.11", "javax.xml.bind:jaxb-api:2.3.1"],
         needs_zookeeper: true,
     },
     KafkaVersion {
-        number: "0.10.2.2",
+        number: V0_10_2_2,
         artifacts: &["kafka_2.11", "javax.xml.bind:jaxb-api:2.3.1"],
         needs_zookeeper: true,
     },
     KafkaVersion {
-        number: "1.1.1",
-        artifacts: &["kafka_2.11"],
+        number: V1_1_1,
+        artifacts: &["kafka_2.11", SLF4J],
         needs_zookeeper: true,
     },
     KafkaVersion {
-        number: "2.4.1",
-        artifacts: &["kafka_2.12"],
+        number: V2_4_1,
+        artifacts: &["kafka_2.12", SLF4J],
         needs_zookeeper: true,
     },
     KafkaVersion {
-        number: "3.2.0",
-        artifacts: &["kafka_2.13", "connect-mirror", "connect-runtime"],
+        number: V3_2_0,
+        artifacts: &["kafka_2.13", "connect-mirror", "connect-runtime", SLF4J],
         needs_zookeeper: true,
     },
     KafkaVersion {
-        number: "3.9.2",
+        number: V3_9_2,
         artifacts: &[
             "kafka_2.13",
             "kafka-tools",
             "connect-mirror",
             "connect-runtime",
-            "org.slf4j:slf4j-reload4j:1.7.36",
+            SLF4J,
         ],
         needs_zookeeper: false,
     },
     KafkaVersion {
-        number: "4.3.0",
+        number: V4_3_0,
         artifacts: &[
             "kafka_2.13",
             "kafka-tools",
@@ -70,6 +73,16 @@ const VERSIONS: &[KafkaVersion] = &[
     },
 ];
 
+/// The first era of the project's users: no topic made through the API, no fetch above version 2, message format v1.
+pub const V0_10_0_1: &str = "0.10.0.1";
+/// The second one; the last line before record batches.
+pub const V0_10_2_2: &str = "0.10.2.2";
+pub const V1_1_1: &str = "1.1.1";
+pub const V2_4_1: &str = "2.4.1";
+/// The last one that is started with `ZooKeeper` here.
+pub const V3_2_0: &str = "3.2.0";
+/// Every version, the oldest first.
+pub const ALL: [&str; 7] = [V0_10_0_1, V0_10_2_2, V1_1_1, V2_4_1, V3_2_0, V3_9_2, V4_3_0];
 /// The last line that carries `MirrorMaker` 1. The kit's own Java clients are of this version too: they speak to brokers from 0.10 on.
 pub const V3_9_2: &str = "3.9.2";
 /// Today's Kafka.
@@ -85,6 +98,37 @@ pub struct Jars {
 // === impl KafkaVersion ===
 
 impl KafkaVersion {
+    /// Brokers of 0.10 have message sets instead of record batches, no headers, no idempotent producer, and no API for a topic's settings.
+    pub fn predates_record_batches(&self) -> bool {
+        self.number.starts_with("0.10.")
+    }
+
+    /// The codecs of a format on these brokers, in the order of their numbers. The last one came with 2.1, for record batches only (KIP-110).
+    pub fn codecs(&self, format: u8) -> &'static [&'static str] {
+        let all = &["none", "gzip", "snappy", "lz4", "zstd"];
+        if format < 2 || self.number == V1_1_1 {
+            &all[..4]
+        } else {
+            all
+        }
+    }
+
+    /// The format of topics that say nothing about it.
+    pub fn newest_format(&self) -> u8 {
+        if self.predates_record_batches() { 1 } else { 2 }
+    }
+
+    /// The formats that a topic can be given by `message.format.version`, the name beside the format's number. From 3.0 on the setting is
+    /// not looked at any more (KIP-724).
+    pub fn formats(&self) -> &'static [(&'static str, u8)] {
+        let all = &[("0.9.0", 0), ("0.10.0", 1), ("1.0", 2)];
+        match self.number {
+            V0_10_0_1 | V0_10_2_2 => &all[..2],
+            V1_1_1 | V2_4_1 => all,
+            _ => &all[2..],
+        }
+    }
+
     /// Looks a version up by number.
     pub fn find(number: &str) -> Result<&'static Self> {
         VERSIONS

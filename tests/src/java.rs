@@ -19,14 +19,18 @@ const SOURCES: &[(&str, &str)] = &[
     ("Admins.java", include_str!("../java/kit/Admins.java")),
     ("Dump.java", include_str!("../java/kit/Dump.java")),
     ("Load.java", include_str!("../java/kit/Load.java")),
+    ("OldProducer.java", include_str!("../java/kit/OldProducer.java")),
+    ("OldTopics.java", include_str!("../java/kit/OldTopics.java")),
     ("Operations.java", include_str!("../java/kit/Operations.java")),
     ("Positions.java", include_str!("../java/kit/Positions.java")),
     ("Producers.java", include_str!("../java/kit/Producers.java")),
+    ("Readers.java", include_str!("../java/kit/Readers.java")),
     ("RecordFile.java", include_str!("../java/kit/RecordFile.java")),
     ("Rights.java", include_str!("../java/kit/Rights.java")),
     ("Supervised.java", include_str!("../java/kit/Supervised.java")),
     ("Tool.java", include_str!("../java/kit/Tool.java")),
     ("Topics.java", include_str!("../java/kit/Topics.java")),
+    ("Znodes.java", include_str!("../java/kit/Znodes.java")),
 ];
 
 const LOG4J: &str = "log4j.rootLogger=INFO, stdout
@@ -161,7 +165,7 @@ fn tool_jar() -> Result<PathBuf> {
         fs::create_dir(&sources).context("cannot create the source folder")?;
         let mut compiler = Command::new("javac");
         compiler
-            .args(["--release", "17", "-Xlint:all", "-Werror", "-cp"])
+            .args(["--release", "17", "-Xlint:all,-classfile", "-Werror", "-cp"])
             .arg(Jars::of(jars::V3_9_2)?.class_path()?);
         compiler.arg("-d").arg(folder.join("classes"));
         for (file, text) in SOURCES {

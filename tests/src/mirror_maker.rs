@@ -1,4 +1,8 @@
-//! The mirrors of Kafka itself: `MirrorMaker` 1 (of 3.9.2, the last line that has it) and `MirrorMaker` 2, started as their own scripts do.
+//! The mirrors of Kafka itself, started as their own scripts do: `MirrorMaker` 1 of any line up to 3.9, the last one that has it, and
+//! `MirrorMaker` 2.
+//!
+//! That of 0.10 has both consumers: with `zookeeper.connect` in its file ([`Mirroring::by_zookeeper`]) it takes the first one, which keeps its
+//! offsets in `ZooKeeper`. Its producer speaks to brokers up to 3.9.
 
 use std::fs;
 
@@ -11,7 +15,13 @@ use crate::{jars, scratch};
 
 /// Starts `MirrorMaker` 1 with the files and flags that heliostat would get.
 pub fn start_one(mirroring: &Mirroring) -> Result<Process> {
-    let jvm = Jvm::of(jars::V3_9_2)?;
+    start_one_of(jars::V3_9_2, mirroring)
+}
+
+/// As [`start_one`], of another version. With several streams by `ZooKeeper`, that of 0.10 sometimes never ends after a signal: the first
+/// stream to leave makes the others rebalance while they leave, too. One stream ends.
+pub fn start_one_of(version: &str, mirroring: &Mirroring) -> Result<Process> {
+    let jvm = Jvm::of(version)?;
     // The script's own heap and collector: a race must be fair.
     let mut command = jvm.stock(
         &["-Xmx256M", "-server", "-XX:+UseG1GC"],

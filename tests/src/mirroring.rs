@@ -13,6 +13,8 @@ use crate::scratch;
 #[derive(Debug, Clone)]
 pub struct Mirroring {
     pub source: String,
+    /// The source's `zookeeper.connect`: takes the place of `bootstrap.servers` in the consumer's file.
+    pub zookeeper: Option<String>,
     pub target: String,
     pub group: String,
     pub whitelist: String,
@@ -32,6 +34,7 @@ impl Mirroring {
     pub fn new(source: &str, target: &str, group: &str, whitelist: &str) -> Self {
         Self {
             source: source.to_owned(),
+            zookeeper: None,
             target: target.to_owned(),
             group: group.to_owned(),
             whitelist: whitelist.to_owned(),
@@ -46,6 +49,13 @@ impl Mirroring {
     #[must_use]
     pub fn preserve(self) -> Self {
         self.argument("--partitioning").argument("preserve")
+    }
+
+    /// The consumer's file names the source's ZooKeeper instead of its brokers, as in the days of the first consumer.
+    #[must_use]
+    pub fn by_zookeeper(mut self, connect: &str) -> Self {
+        self.zookeeper = Some(connect.to_owned());
+        self
     }
 
     #[must_use]
@@ -80,10 +90,15 @@ impl Mirroring {
 
     /// Writes the consumer's and the producer's file.
     pub fn write_files(&self) -> Result<(PathBuf, PathBuf)> {
+        // The first consumer has words of its own.
+        let (place, reset) = match &self.zookeeper {
+            Some(connect) => (("zookeeper.connect", connect), "smallest"),
+            None => (("bootstrap.servers", &self.source), "earliest"),
+        };
         let given = [
-            ("bootstrap.servers", &self.source),
+            place,
             ("group.id", &self.group),
-            ("auto.offset.reset", &"earliest".to_owned()),
+            ("auto.offset.reset", &reset.to_owned()),
         ];
         let consumer = write_properties("consumer", &given, &self.consumer)?;
         let producer = write_properties("producer", &[("bootstrap.servers", &self.target)], &self.producer)?;

@@ -3,6 +3,7 @@
 use anyhow::{Context, Result, bail};
 use serde_json::{Map, Value, json};
 
+use crate::jars::KafkaVersion;
 use crate::record_file::{self, Record};
 use crate::scratch;
 use crate::tool::tool;
@@ -68,6 +69,16 @@ impl Producer {
             handle,
             closed: false,
         })
+    }
+
+    /// As [`Producer::open`], leaving out what brokers of this version, or topics of an old format on them, refuse: idempotence (KIP-98) needs
+    /// record batches.
+    pub(crate) fn open_for(version: &str, bootstrap: &str, properties: &[(&str, &str)]) -> Result<Self> {
+        let mut properties = properties.to_vec();
+        if KafkaVersion::find(version)?.formats().len() > 1 {
+            properties.insert(0, ("enable.idempotence", "false"));
+        }
+        Self::open(bootstrap, &properties)
     }
 
     fn call(&self, operation: &str, mut request: Value) -> Result<Value> {

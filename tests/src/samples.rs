@@ -102,6 +102,23 @@ pub fn keyed_records(topic: &str, count: usize) -> Vec<Record> {
         .collect()
 }
 
+/// The same records for a log that knows no headers: formats v0 and v1.
+pub fn without_headers(mut records: Vec<Record>) -> Vec<Record> {
+    for record in &mut records {
+        record.headers.clear();
+    }
+    records
+}
+
+/// The same records as a log of format v0 keeps them, which knows neither headers nor timestamps.
+pub fn without_timestamps(records: Vec<Record>) -> Vec<Record> {
+    let mut records = without_headers(records);
+    for record in &mut records {
+        record.timestamp = None;
+    }
+    records
+}
+
 /// Bytes that no codec can make smaller.
 pub fn noise(length: usize, seed: u64) -> Vec<u8> {
     let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;

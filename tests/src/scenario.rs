@@ -7,9 +7,11 @@ use anyhow::{Context, Result, anyhow, bail};
 
 use crate::admin::{Admin, Isolation};
 use crate::cluster::{Cluster, ClusterOptions};
-use crate::jars;
+use crate::jars::{self, KafkaVersion};
 use crate::mirroring::Mirroring;
 use crate::oracle::{self, Agreement, Rule};
+use crate::produce::Producer;
+use crate::raw::{self, Entry};
 
 /// All topics of all scenarios begin with this; any other topic on a target is one that nobody should have made.
 const FAMILY: &str = "it-";
@@ -25,6 +27,8 @@ pub struct SharedClusters {
 #[derive(Debug, Clone)]
 pub struct Side {
     pub bootstrap: String,
+    pub version: &'static str,
+    admin: Admin,
 }
 
 /// A scenario's view of its source and target.
@@ -95,8 +99,37 @@ pub fn start_pair(source: &str, target: &str, options: &ClusterOptions) -> Resul
 // === impl Side ===
 
 impl Side {
+    pub fn of(cluster: &Cluster) -> Self {
+        Self {
+            bootstrap: cluster.bootstrap(),
+            version: cluster.version,
+            admin: cluster.admin(),
+        }
+    }
+
     pub fn admin(&self) -> Admin {
-        Admin::new(&self.bootstrap)
+        self.admin.clone()
+    }
+
+    /// See [`Cluster::producer`].
+    pub fn producer(&self, properties: &[(&str, &str)]) -> Result<Producer> {
+        Producer::open_for(self.version, &self.bootstrap, properties)
+    }
+
+    /// The first 4 MiB of each of the topic's partitions as they lie in the log; all partitions are led by the first broker.
+    pub fn stored_entries(&self, topic: &str) -> Result<Vec<Entry>> {
+        let fetch = if KafkaVersion::find(self.version)?.predates_record_batches() {
+            raw::fetch_message_set
+        } else {
+            raw::fetch
+        };
+        let (broker, _) = self.bootstrap.split_once(',').unwrap_or((&self.bootstrap, ""));
+        let mut entries = Vec::new();
+        let partitions = self.admin().describe_topic(topic)?.partitions.len();
+        for partition in 0..i32::try_from(partitions)? {
+            entries.extend(raw::entries(&fetch(broker, topic, partition, 0, 4 << 20)?));
+        }
+        Ok(entries)
     }
 }
 
@@ -105,12 +138,8 @@ impl Side {
 impl World {
     pub fn between(name: &str, source: &Cluster, target: &Cluster) -> Self {
         Self {
-            source: Side {
-                bootstrap: source.bootstrap(),
-            },
-            target: Side {
-                bootstrap: target.bootstrap(),
-            },
+            source: Side::of(source),
+            target: Side::of(target),
             // No scenario's name has an underscore, so none is the beginning of another.
             prefix: format!("{FAMILY}{name}_"),
         }

@@ -9,14 +9,23 @@ use crate::key_store;
 pub(crate) struct ServerProperties<'a> {
     pub(crate) node: usize,
     pub(crate) port: u16,
-    /// The controller ports of all nodes, in node order from 1.
-    pub(crate) controller_ports: &'a [u16],
+    /// How many brokers the cluster has when it starts.
+    pub(crate) brokers: usize,
+    pub(crate) quorum: Quorum<'a>,
     pub(crate) data: &'a Path,
     /// A listener that speaks TLS: its port, and the broker's key store.
     pub(crate) tls: Option<(u16, &'a Path)>,
     /// Only what a broker cannot do without.
     pub(crate) stock: bool,
     pub(crate) overrides: &'a [(String, String)],
+}
+
+/// Where the cluster's metadata is kept.
+pub(crate) enum Quorum<'a> {
+    /// The brokers are controllers, too: the controller ports of all nodes, in node order from 1.
+    Controllers(&'a [u16]),
+    /// As in `zookeeper.connect`.
+    ZooKeeper(&'a str),
 }
 
 /// Small internal topics, no waiting, and no retention: data of old dates stays. A quota holds from its first second on (Kafka's own 11 windows
@@ -37,12 +46,37 @@ auto.create.topics.enable=false
 
 impl ServerProperties<'_> {
     pub(crate) fn text(&self) -> String {
+        let mut text = match self.quorum {
+            Quorum::Controllers(ports) => self.identity_among_controllers(ports),
+            Quorum::ZooKeeper(connect) => self.identity_in_zookeeper(connect),
+        };
+        if !self.stock {
+            text.push_str(TEST_SETTINGS);
+            let factor = self.brokers.min(3);
+            let in_sync = factor.min(2);
+            write!(
+                text,
+                "offsets.topic.replication.factor={factor}
+transaction.state.log.replication.factor={factor}
+transaction.state.log.min.isr={in_sync}
+"
+            )
+            .expect("invariant: writing to a String cannot fail");
+        }
+        for (key, value) in self.overrides {
+            // The last line of a key wins in a Java properties file.
+            writeln!(text, "{key}={value}").expect("invariant: writing to a String cannot fail");
+        }
+        text
+    }
+
+    fn identity_among_controllers(&self, controller_ports: &[u16]) -> String {
         let voters: Vec<String> = (1..)
-            .zip(self.controller_ports)
+            .zip(controller_ports)
             .map(|(node, port)| format!("{node}@127.0.0.1:{port}"))
             .collect();
         let (node, port, data) = (self.node, self.port, self.data.display());
-        let controller_port = self.controller_ports[node - 1];
+        let controller_port = controller_ports[node - 1];
         let mut text = format!(
             "process.roles=broker,controller
 node.id={node}
@@ -70,22 +104,24 @@ listener.name.tls.ssl.keystore.password={}
             )
             .expect("invariant: writing to a String cannot fail");
         }
-        if !self.stock {
-            text.push_str(TEST_SETTINGS);
-            let factor = self.controller_ports.len().min(3);
-            let in_sync = factor.min(2);
-            write!(
-                text,
-                "offsets.topic.replication.factor={factor}
-transaction.state.log.replication.factor={factor}
-transaction.state.log.min.isr={in_sync}
+        text
+    }
+
+    /// Brokers up to 0.11 only mark topics for deletion unless they are told to delete them.
+    fn identity_in_zookeeper(&self, connect: &str) -> String {
+        let (node, port, data) = (self.node, self.port, self.data.display());
+        let mut text = format!(
+            "broker.id={node}
+zookeeper.connect={connect}
+zookeeper.session.timeout.ms=6000
+zookeeper.connection.timeout.ms=30000
+listeners=PLAINTEXT://127.0.0.1:{port}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+log.dirs={data}
 "
-            )
-            .expect("invariant: writing to a String cannot fail");
-        }
-        for (key, value) in self.overrides {
-            // The last line of a key wins in a Java properties file.
-            writeln!(text, "{key}={value}").expect("invariant: writing to a String cannot fail");
+        );
+        if !self.stock {
+            text.push_str("delete.topic.enable=true\n");
         }
         text
     }
@@ -100,7 +136,8 @@ mod tests {
         ServerProperties {
             node: 2,
             port: 5,
-            controller_ports: &[7, 8, 9],
+            brokers: 3,
+            quorum: Quorum::Controllers(&[7, 8, 9]),
             data,
             tls: None,
             stock,
@@ -115,6 +152,29 @@ mod tests {
         assert!(text.contains("controller.quorum.voters=1@127.0.0.1:7,2@127.0.0.1:8,3@127.0.0.1:9\n"));
         assert!(text.contains("listeners=PLAINTEXT://127.0.0.1:5,CONTROLLER://127.0.0.1:8\n"));
         assert!(text.contains("offsets.topic.replication.factor=3\n"));
+    }
+
+    #[test]
+    fn a_broker_of_zookeeper_has_no_controller_of_its_own() {
+        let text = ServerProperties {
+            node: 2,
+            port: 5,
+            brokers: 1,
+            quorum: Quorum::ZooKeeper("127.0.0.1:6/chroot"),
+            data: Path::new("D"),
+            tls: None,
+            stock: false,
+            overrides: &[],
+        }
+        .text();
+        assert!(
+            text.contains("broker.id=2\nzookeeper.connect=127.0.0.1:6/chroot\n"),
+            "{text}"
+        );
+        assert!(
+            !text.contains("CONTROLLER") && text.contains("offsets.topic.replication.factor=1\n"),
+            "{text}"
+        );
     }
 
     #[test]

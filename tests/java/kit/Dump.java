@@ -22,7 +22,6 @@ import org.apache.kafka.common.PartitionInfo;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.header.internals.RecordHeader;
-import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 
 /** Reads whole topics with Kafka's own consumer into a {@link RecordFile}, from the log start to the end found at the start. */
 final class Dump {
@@ -30,16 +29,11 @@ final class Dump {
 
     static JsonNode run(JsonNode request) throws Exception {
         Properties properties = new Properties();
-        properties.put("bootstrap.servers", request.get("bootstrap").asText());
         properties.put("isolation.level", request.path("isolation").asText("read_uncommitted"));
-        properties.put("auto.offset.reset", "none");
-        properties.put("enable.auto.commit", "false");
         properties.put("check.crcs", "true");
         properties.put("max.poll.records", "20000");
         properties.put("max.partition.fetch.bytes", "8388608");
-        properties.put("allow.auto.create.topics", "false");
-        try (KafkaConsumer<byte[], byte[]> consumer =
-            new KafkaConsumer<>(properties, new ByteArrayDeserializer(), new ByteArrayDeserializer())) {
+        return Readers.read(request.get("bootstrap").asText(), properties, consumer -> {
             List<TopicPartition> partitions = partitions(consumer, request.get("topics"));
             Map<TopicPartition, Long> starts = consumer.beginningOffsets(partitions);
             Map<TopicPartition, Long> ends = consumer.endOffsets(partitions);
@@ -50,10 +44,10 @@ final class Dump {
                 out.writeLong(records);
             }
             return answer(partitions, starts, ends);
-        }
+        });
     }
 
-    private static List<TopicPartition> partitions(KafkaConsumer<?, ?> consumer, JsonNode topics) {
+    static List<TopicPartition> partitions(KafkaConsumer<?, ?> consumer, JsonNode topics) {
         List<TopicPartition> partitions = new ArrayList<>();
         for (JsonNode topic : topics) {
             List<PartitionInfo> found = consumer.partitionsFor(topic.asText());

@@ -40,6 +40,11 @@ final class Operations {
         Map.entry("producer_commit", producers::commit),
         Map.entry("producer_abort", producers::abort),
         Map.entry("producer_close", producers::close),
+        Map.entry("znode_forget", Znodes::forget),
+        Map.entry("znode_get", Znodes::get),
+        Map.entry("znode_set", Znodes::set),
+        Map.entry("znode_children", Znodes::children),
+        Map.entry("znode_delete", Znodes::delete),
         Map.entry("dump", Dump::run));
 
     JsonNode run(String name, JsonNode request) throws Exception {

@@ -4,9 +4,12 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Properties;
 import java.util.Set;
+import java.util.concurrent.ExecutionException;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.ConsumerGroupDescription;
 import org.apache.kafka.clients.admin.ListOffsetsOptions;
@@ -14,11 +17,35 @@ import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.IsolationLevel;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.UnsupportedVersionException;
 
 /** Offsets: where logs start and end, and what groups committed. */
 final class Positions {
     /** {@code at}: earliest, latest (high watermark) or stable (last stable offset). */
     JsonNode listOffsets(JsonNode request) throws Exception {
+        try {
+            return offsetsByAdmin(request);
+        } catch (ExecutionException failure) {
+            if (failure.getCause() instanceof UnsupportedVersionException) {
+                return offsetsByConsumer(request);
+            }
+            throw failure;
+        }
+    }
+
+    /** Brokers before 0.11 know no last stable offset: nothing of theirs is ever unstable. */
+    private static JsonNode offsetsByConsumer(JsonNode request) throws Exception {
+        return Readers.read(request.get("bootstrap").asText(), new Properties(), consumer -> {
+            List<TopicPartition> partitions = Dump.partitions(consumer, request.get("topics"));
+            boolean earliest = request.get("at").asText().equals("earliest");
+            ArrayNode answer = Tool.JSON.createArrayNode();
+            (earliest ? consumer.beginningOffsets(partitions) : consumer.endOffsets(partitions))
+                .forEach((partition, offset) -> row(answer, partition).put("offset", offset));
+            return answer;
+        });
+    }
+
+    private static JsonNode offsetsByAdmin(JsonNode request) throws Exception {
         Admin admin = Admins.of(request);
         String at = request.get("at").asText();
         Map<TopicPartition, OffsetSpec> wanted = new HashMap<>();
@@ -41,8 +68,16 @@ final class Positions {
     }
 
     JsonNode committed(JsonNode request) throws Exception {
-        Map<TopicPartition, OffsetAndMetadata> offsets = Admins.of(request)
-            .listConsumerGroupOffsets(request.get("group").asText()).partitionsToOffsetAndMetadata().get();
+        Map<TopicPartition, OffsetAndMetadata> offsets;
+        try {
+            offsets = Admins.of(request)
+                .listConsumerGroupOffsets(request.get("group").asText()).partitionsToOffsetAndMetadata().get();
+        } catch (ExecutionException failure) {
+            if (!(failure.getCause() instanceof UnsupportedVersionException)) {
+                throw failure;
+            }
+            offsets = committedOfAllTopics(request);
+        }
         ArrayNode answer = Tool.JSON.createArrayNode();
         offsets.forEach((partition, position) -> {
             if (position != null) {
@@ -50,6 +85,18 @@ final class Positions {
             }
         });
         return answer;
+    }
+
+    /** Kafka 0.10.0 does not say where a group has positions: it is asked for each partition there is. */
+    private static Map<TopicPartition, OffsetAndMetadata> committedOfAllTopics(JsonNode request) throws Exception {
+        Properties properties = new Properties();
+        properties.put("group.id", request.get("group").asText());
+        return Readers.read(request.get("bootstrap").asText(), properties, consumer -> {
+            Set<TopicPartition> partitions = new HashSet<>();
+            consumer.listTopics().values().forEach(
+                infos -> infos.forEach(info -> partitions.add(new TopicPartition(info.topic(), info.partition()))));
+            return consumer.committed(partitions);
+        });
     }
 
     JsonNode commit(JsonNode request) throws Exception {

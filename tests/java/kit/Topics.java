@@ -16,6 +16,7 @@ import java.util.concurrent.locks.LockSupport;
 import java.util.stream.Collectors;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.AlterConfigOp;
+import org.apache.kafka.clients.admin.Config;
 import org.apache.kafka.clients.admin.ConfigEntry;
 import org.apache.kafka.clients.admin.DescribeClusterOptions;
 import org.apache.kafka.clients.admin.ListTopicsOptions;
@@ -30,6 +31,7 @@ import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.TopicPartitionInfo;
 import org.apache.kafka.common.config.ConfigResource;
 import org.apache.kafka.common.errors.ElectionNotNeededException;
+import org.apache.kafka.common.errors.UnsupportedVersionException;
 import org.apache.kafka.common.quota.ClientQuotaAlteration;
 import org.apache.kafka.common.quota.ClientQuotaEntity;
 
@@ -45,6 +47,9 @@ final class Topics {
     }
 
     JsonNode create(JsonNode request) throws Exception {
+        if (request.has("zookeeper")) {
+            return OldTopics.create(request);
+        }
         Map<String, String> configs = new HashMap<>();
         request.path("configs").fields().forEachRemaining(entry -> configs.put(entry.getKey(), entry.getValue().asText()));
         NewTopic topic = new NewTopic(
@@ -56,11 +61,17 @@ final class Topics {
     }
 
     JsonNode delete(JsonNode request) throws Exception {
+        if (request.has("zookeeper")) {
+            return OldTopics.delete(request);
+        }
         Admins.of(request).deleteTopics(List.of(request.get("topic").asText())).all().get();
         return Tool.JSON.nullNode();
     }
 
     JsonNode createPartitions(JsonNode request) throws Exception {
+        if (request.has("zookeeper")) {
+            return OldTopics.createPartitions(request);
+        }
         NewPartitions wanted = NewPartitions.increaseTo(request.get("partitions").asInt());
         Admins.of(request).createPartitions(Map.of(request.get("topic").asText(), wanted)).all().get();
         return Tool.JSON.nullNode();
@@ -103,6 +114,9 @@ final class Topics {
     }
 
     JsonNode describeConfigs(JsonNode request) throws Exception {
+        if (request.has("zookeeper")) {
+            return OldTopics.describeConfigs(request);
+        }
         ConfigResource resource = resource(request);
         Collection<ConfigEntry> entries =
             Admins.of(request).describeConfigs(List.of(resource)).all().get().get(resource).entries();
@@ -112,11 +126,35 @@ final class Topics {
     }
 
     JsonNode alterConfigs(JsonNode request) throws Exception {
+        if (request.has("zookeeper")) {
+            return OldTopics.alterConfigs(request);
+        }
         List<AlterConfigOp> changes = new ArrayList<>();
         request.get("configs").fields().forEachRemaining(entry -> changes.add(new AlterConfigOp(
             new ConfigEntry(entry.getKey(), entry.getValue().asText()), AlterConfigOp.OpType.SET)));
-        Admins.of(request).incrementalAlterConfigs(Map.of(resource(request), changes)).all().get();
+        ConfigResource resource = resource(request);
+        try {
+            Admins.of(request).incrementalAlterConfigs(Map.of(resource, changes)).all().get();
+        } catch (ExecutionException failure) {
+            if (!(failure.getCause() instanceof UnsupportedVersionException)) {
+                throw failure;
+            }
+            replaceConfigs(Admins.of(request), resource, changes);
+        }
         return Tool.JSON.nullNode();
+    }
+
+    /** Brokers before 2.3 take nothing but all of a topic's own settings at once (KIP-339). */
+    @SuppressWarnings("deprecation")
+    private static void replaceConfigs(Admin admin, ConfigResource resource, List<AlterConfigOp> changes) throws Exception {
+        Map<String, ConfigEntry> own = new HashMap<>();
+        for (ConfigEntry entry : admin.describeConfigs(List.of(resource)).all().get().get(resource).entries()) {
+            if (entry.source() == ConfigEntry.ConfigSource.DYNAMIC_TOPIC_CONFIG) {
+                own.put(entry.name(), entry);
+            }
+        }
+        changes.forEach(change -> own.put(change.configEntry().name(), change.configEntry()));
+        admin.alterConfigs(Map.of(resource, new Config(own.values()))).all().get();
     }
 
     /** Makes one of the replicas the first one and has it elected. */

@@ -1,4 +1,4 @@
-//! Produce v3 and Fetch v4 over one blocking connection each.
+//! Produce v3, Fetch v4 and Fetch v2 over one blocking connection each.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -8,6 +8,8 @@ use anyhow::{Context, Result, bail};
 
 const PRODUCE: (i16, i16) = (0, 3);
 const FETCH: (i16, i16) = (1, 4);
+/// The one that brokers of 0.10 have. Later ones answer it, too, but convert record batches to message sets for it.
+const OLD_FETCH: (i16, i16) = (1, 2);
 const ANSWER_LIMIT: Duration = Duration::from_secs(30);
 
 /// Sends these bytes as the records of one partition (acks=all) and gives the base offset; fails with Kafka's error code otherwise.
@@ -51,6 +53,34 @@ pub fn fetch(broker: &str, topic: &str, partition: i32, offset: i64, max_bytes: 
     answer.take(8 + 8)?; // high watermark, last stable offset
     let aborted = usize::try_from(answer.int()?).unwrap_or(0);
     answer.take(aborted * 16)?;
+    let length = usize::try_from(answer.int()?).unwrap_or(0);
+    Ok(answer.take(length)?.to_vec())
+}
+
+/// As [`fetch`], from a broker of 0.10: its message set.
+pub fn fetch_message_set(
+    broker: &str,
+    topic: &str,
+    partition: i32,
+    offset: i64,
+    max_bytes: i32,
+) -> Result<Vec<u8>> {
+    let mut body = Vec::new();
+    body.extend((-1_i32).to_be_bytes()); // no replica
+    body.extend(0_i32.to_be_bytes()); // no wait
+    body.extend(0_i32.to_be_bytes()); // no minimum
+    put_partition(&mut body, topic, partition)?;
+    body.extend(offset.to_be_bytes());
+    body.extend(max_bytes.to_be_bytes());
+    let answer = exchange(broker, OLD_FETCH, &body)?;
+    let mut answer = Answer { bytes: &answer };
+    answer.take(4)?; // throttle time
+    answer.partition_head()?;
+    let error = answer.short()?;
+    if error != 0 {
+        bail!("Fetch of {topic}-{partition} at {offset} was refused with error code {error}");
+    }
+    answer.take(8)?; // high watermark
     let length = usize::try_from(answer.int()?).unwrap_or(0);
     Ok(answer.take(length)?.to_vec())
 }
