@@ -17,7 +17,7 @@ use integration::record_file::Record;
 use integration::scenario::{Side, World, lone_scenario, report, scenario};
 use integration::scratch;
 use integration::wait::wait_until;
-use kafka_client::{ClusterSettings, ConnectionSettings};
+use kafka_client::{AddressMap, ClusterSettings, ConnectionSettings};
 use kafka_wire::ids::{TopicId, TopicPartition};
 use mirror_positions::{
     MirroredPartition, PositionToWrite, PositionTopic, PositionTopicError, PositionTopicSettings,
@@ -39,6 +39,7 @@ async fn connect(bootstrap: &str) -> Result<Arc<kafka_client::Cluster>> {
     let settings = ClusterSettings {
         alias: "target".to_owned(),
         bootstrap: bootstrap.split(',').map(str::to_owned).collect(),
+        addresses: AddressMap::default(),
         connection: ConnectionSettings {
             client_id: Arc::from("positions"),
             connect_timeout: Duration::from_secs(5),

@@ -7,7 +7,7 @@ use mirror_config::{NoticeLevel, Resolved};
 use mirror_preflight::check::{self, Check, CheckReport, Outcome};
 use mirror_preflight::counted;
 
-use crate::output::{self, Cell, Format, Table, Tone, text};
+use crate::output::{self, Cell, Format, Table, Tone, number, text};
 use crate::preflight::{FAILED, Question, WARNINGS, ask, broken};
 
 /// Checks, prints and exits.
@@ -80,10 +80,50 @@ fn table(report: &CheckReport, coloured: bool) -> String {
             table.note(format!("→ {advice}"));
         }
     }
-    let mut out = table.render(coloured);
+    let mut out = brokers(report).render(coloured);
+    if !out.is_empty() {
+        out.push('\n');
+    }
+    out.push_str(&table.render(coloured));
     out.push('\n');
     out.push_str(&summary(report));
     out
+}
+
+/// The way to every broker.
+fn brokers(report: &CheckReport) -> Table {
+    let mut table = Table::new(&[
+        text("cluster"),
+        number("broker"),
+        text("advertised"),
+        text("connects to"),
+        text("result"),
+        number("took"),
+        text("Kafka"),
+        text("verdict"),
+    ]);
+    for broker in &report.brokers {
+        let resolved = broker.resolved.join(", ");
+        let connects_to = match &broker.mapped {
+            Some(mapped) if resolved.is_empty() => format!("{mapped} (map)"),
+            Some(mapped) => format!("{mapped} (map), {resolved}"),
+            None => resolved,
+        };
+        let took = broker
+            .connect_us
+            .map(|took| format!("{}.{} ms", took / 1000, took / 100 % 10));
+        table.row([
+            (&broker.cluster).into(),
+            broker.broker.to_string().into(),
+            (&broker.advertised).into(),
+            connects_to.into(),
+            (&broker.result).into(),
+            took.unwrap_or_default().into(),
+            broker.kafka.unwrap_or_default().into(),
+            Cell::new(broker.verdict.name(), tone(broker.verdict)),
+        ]);
+    }
+    table
 }
 
 fn tone(outcome: Outcome) -> Tone {

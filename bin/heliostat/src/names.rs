@@ -24,7 +24,7 @@ pub(crate) async fn check(cluster: &ClusterConfig) -> Result<(), NoneResolvable>
     };
     let mut any_resolvable = false;
     for address in addresses {
-        let HostPort { host, port } = address;
+        let HostPort { host, port } = cluster.reached_at(address);
         let found = tokio::net::lookup_host((host.as_str(), *port)).await;
         if found.is_ok_and(|mut addresses| addresses.next().is_some()) {
             any_resolvable = true;

@@ -106,6 +106,9 @@ fn flows(rows: &[Row]) -> Table {
             if let Some(problem) = &flow.problem {
                 table.note(problem);
             }
+            for broker in &flow.unreachable_brokers {
+                table.note(broker.to_string());
+            }
         }
     }
     table

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Output, Stdio};
 use std::time::Duration;
 
-use kafka_client::{Cluster, ClusterSettings, ConnectionSettings, Network};
+use kafka_client::{AddressMap, Cluster, ClusterSettings, ConnectionSettings, Network};
 use kafka_record::{BatchBuilder, Codec, CodecContexts};
 use kafka_wire::api::produce::{ProducePartition, ProduceRequest, ProduceTopic};
 use serde_json::Value;
@@ -111,6 +111,7 @@ fn produce_one(bootstrap: &str) {
     let settings = ClusterSettings {
         alias: "target".to_owned(),
         bootstrap: vec![bootstrap.to_owned()],
+        addresses: AddressMap::default(),
         connection: ConnectionSettings {
             client_id: "stranger".into(),
             connect_timeout: Duration::from_secs(10),

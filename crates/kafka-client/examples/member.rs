@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use kafka_client::membership::{Assignor, MemberIdentity, Membership, MembershipEvent, MembershipSettings};
-use kafka_client::{Cluster, ClusterSettings, ConnectionSettings};
+use kafka_client::{AddressMap, Cluster, ClusterSettings, ConnectionSettings};
 use kafka_client_core::backoff::BackoffConfig;
 
 #[tokio::main(flavor = "current_thread")]
@@ -56,6 +56,7 @@ async fn connect(bootstrap: &str) -> Result<Cluster, Box<dyn Error>> {
     let settings = ClusterSettings {
         alias: "trial".to_owned(),
         bootstrap: vec![bootstrap.to_owned()],
+        addresses: AddressMap::default(),
         connection: ConnectionSettings {
             client_id: "member".into(),
             connect_timeout: Duration::from_secs(10),

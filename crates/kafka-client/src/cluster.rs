@@ -13,12 +13,15 @@ use kafka_wire::api::metadata::MetadataResponse;
 use kafka_wire::ids::NodeId;
 use kafka_wire::request::Request;
 use kafka_wire::version::BrokerVersions;
+use tokio::sync::watch;
 use tokio::time::timeout;
 
+use crate::address_map::AddressMap;
 use crate::connection::{Connection, ConnectionSettings};
 use crate::error::ClientError;
 use crate::handshake::Handshakes;
 use crate::metadata;
+use crate::unreachable::{Unreachable, UnreachableBroker};
 
 /// Where a cluster is and how to talk to it.
 #[derive(Debug, Clone)]
@@ -27,6 +30,8 @@ pub struct ClusterSettings {
     pub alias: String,
     /// `host:port` of the servers asked first, in the order they are tried.
     pub bootstrap: Vec<String>,
+    /// Where to connect to in the place of what a broker advertises, or of a bootstrap server.
+    pub addresses: AddressMap,
     pub connection: ConnectionSettings,
 }
 
@@ -61,6 +66,7 @@ pub struct Cluster {
     /// The broker that answered last; whoever may ask any broker asks it first.
     answered_last: AtomicI32,
     handshakes: Handshakes,
+    unreachable: Unreachable,
 }
 
 type CallSlot = tokio::sync::Mutex<Option<Arc<Connection>>>;
@@ -103,6 +109,7 @@ impl Cluster {
             calls: Mutex::default(),
             answered_last: AtomicI32::new(-1),
             handshakes: Handshakes::default(),
+            unreachable: Unreachable::default(),
         };
         cluster.ask_bootstrap(Some(&[])).await?;
         Ok(cluster)
@@ -125,6 +132,19 @@ impl Cluster {
     /// The brokers that the last metadata answer named.
     pub fn brokers(&self) -> Vec<NodeId> {
         self.known().addresses.into_keys().collect()
+    }
+
+    /// The brokers that could not be reached when that was last tried, by id; the receiver hears of every change.
+    pub fn unreachable_brokers(&self) -> watch::Receiver<BTreeMap<NodeId, UnreachableBroker>> {
+        self.unreachable.subscribe()
+    }
+
+    /// The names in the address map that are neither advertised by a broker known now nor in the bootstrap list.
+    pub fn unused_addresses(&self) -> Vec<String> {
+        let known = self.known();
+        let bootstrap = self.settings.bootstrap.iter();
+        let names = known.addresses.values().chain(bootstrap);
+        self.settings.addresses.unused(names.map(String::as_str))
     }
 
     /// Asks any broker for metadata of `topics` (`None`: of all topics) and remembers the brokers it names. No topic is
@@ -246,7 +266,7 @@ impl Cluster {
 
     /// Opens a connection of the caller's own under another client id.
     pub async fn open_as(&self, node: NodeId, client_id: Arc<str>) -> Result<Connection, ClientError> {
-        let address = self
+        let advertised = self
             .known()
             .addresses
             .get(&node)
@@ -256,13 +276,21 @@ impl Cluster {
             client_id,
             ..self.settings.connection.clone()
         };
-        Connection::open_with(&address, &settings, &self.handshakes).await
+        let mapped = self.settings.addresses.get(&advertised);
+        let address = mapped.unwrap_or(&advertised);
+        let opened = Connection::open_with(address, &settings, &self.handshakes).await;
+        match &opened {
+            Ok(_) => self.unreachable.reached(node),
+            Err(error) => self.unreachable.failed(node, &advertised, mapped, error),
+        }
+        opened
     }
 
     async fn ask_bootstrap(&self, topics: Option<&[Arc<str>]>) -> Result<MetadataResponse, ClientError> {
         let mut tried = Vec::new();
         let mut unresolvable = true;
         for address in &self.servers().await? {
+            let address = self.settings.addresses.resolve(address);
             let opened = Connection::open_with(address, &self.settings.connection, &self.handshakes).await;
             let answer = match opened {
                 Ok(connection) => metadata::ask(&connection, topics).await,
@@ -317,6 +345,7 @@ impl Cluster {
             controller: (answer.controller_id.0 >= 0).then_some(answer.controller_id),
             cluster_id: answer.cluster_id.clone(),
         };
+        self.unreachable.retain(&known.addresses);
         *self.known.lock().unwrap_or_else(PoisonError::into_inner) = known;
     }
 

@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+mod address_map;
 pub mod admin;
 pub mod cluster;
 pub mod connection;
@@ -17,14 +18,18 @@ mod handshake;
 pub mod membership;
 mod metadata;
 pub mod offsets;
+pub mod reach;
 pub mod read_back;
 mod task;
 mod transport;
+mod unreachable;
 mod uptime;
 
+pub use address_map::AddressMap;
 pub use cluster::{Cluster, ClusterSettings};
 pub use connection::{CallOptions, Connection, ConnectionSettings, InFlight};
 pub use error::ClientError;
 pub use gate::Gate;
 pub use membership::Membership;
 pub use transport::{Connecting, Dial, Network, ReadHalf, WriteHalf};
+pub use unreachable::UnreachableBroker;

@@ -1,4 +1,5 @@
-//! From `host:port` to a stream of bytes: over TCP every address of the name is tried, with one deadline for each.
+//! From `host:port` to a stream of bytes: a socket to whichever address of the name answers, or something else that
+//! carries bytes in order.
 
 use std::fmt;
 use std::io;
@@ -7,10 +8,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpStream, lookup_host};
+use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::error::{ClientError, io_reason};
+use crate::reach;
 
 /// The receiving half of a connection.
 pub type ReadHalf = Box<dyn AsyncRead + Send + Unpin>;
@@ -101,42 +103,26 @@ const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
 /// # Errors
 /// [`ClientError::Resolve`] if the name has no address, [`ClientError::Connect`] with each address' reason otherwise.
 async fn connect(address: &str, connect_timeout: Duration) -> Result<TcpStream, ClientError> {
-    let resolved = match timeout(connect_timeout, lookup_host(address)).await {
-        Ok(Ok(addresses)) => addresses.collect::<Vec<_>>(),
-        Ok(Err(error)) => {
-            return Err(ClientError::Resolve {
-                address: address.to_owned(),
-                reason: io_reason(&error),
-            });
-        }
-        Err(_) => {
-            return Err(ClientError::Resolve {
-                address: address.to_owned(),
-                reason: format!("the name was not resolved within {connect_timeout:?}"),
-            });
-        }
-    };
-    let mut reasons = Vec::new();
-    for socket_address in resolved {
-        match timeout(connect_timeout, TcpStream::connect(socket_address)).await {
-            Ok(Ok(stream)) => {
-                prepare(&stream);
-                return Ok(stream);
-            }
-            Ok(Err(error)) => reasons.push(format!("{socket_address}: {}", io_reason(&error))),
-            Err(_) => reasons.push(format!("{socket_address}: no answer within {connect_timeout:?}")),
-        }
-    }
-    if reasons.is_empty() {
-        return Err(ClientError::Resolve {
-            address: address.to_owned(),
-            reason: "no address found".to_owned(),
-        });
-    }
-    Err(ClientError::Connect {
+    let resolved = reach::resolve(address, connect_timeout).await;
+    let addresses = resolved.map_err(|reason| ClientError::Resolve {
         address: address.to_owned(),
-        reason: reasons.join(", "),
-    })
+        reason,
+    })?;
+    match reach::connect_any(&addresses, connect_timeout).await {
+        Ok((_, stream)) => {
+            prepare(&stream);
+            Ok(stream)
+        }
+        Err(failed) => {
+            let reasons = failed
+                .iter()
+                .map(|attempt| format!("{}: {}", attempt.address, attempt.reason));
+            Err(ClientError::Connect {
+                address: address.to_owned(),
+                reason: reasons.collect::<Vec<_>>().join(", "),
+            })
+        }
+    }
 }
 
 /// Best effort: a socket without these options works, only slower to answer or to notice a dead peer.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
 use kafka_client::group::GroupClient;
 use kafka_client::read_back::{PlaceInLog, read_back};
-use kafka_client::{ClientError, Cluster, ClusterSettings, ConnectionSettings};
+use kafka_client::{AddressMap, ClientError, Cluster, ClusterSettings, ConnectionSettings};
 use kafka_wire::api_key::ApiKey;
 use kafka_wire::error_code::ErrorCode;
 use kafka_wire::ids::{NodeId, TopicId, TopicPartition};
@@ -62,6 +62,7 @@ impl Broker {
         Cluster::connect(ClusterSettings {
             alias: "old".to_owned(),
             bootstrap: vec![self.address.clone()],
+            addresses: AddressMap::default(),
             connection: ConnectionSettings {
                 client_id: Arc::from("test"),
                 connect_timeout: Duration::from_secs(5),

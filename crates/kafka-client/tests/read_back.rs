@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
 use kafka_client::read_back::{PlaceInLog, ReadBack, read_back, read_batch, read_on};
-use kafka_client::{ClientError, Cluster, ClusterSettings, ConnectionSettings};
+use kafka_client::{AddressMap, ClientError, Cluster, ClusterSettings, ConnectionSettings};
 use kafka_record::{BatchBuilder, Codec, CodecContexts};
 use kafka_wire::api_key::ApiKey;
 use kafka_wire::error_code::ErrorCode;
@@ -90,6 +90,7 @@ impl Leader {
         let settings = ClusterSettings {
             alias: "target".to_owned(),
             bootstrap: vec![address.to_string()],
+            addresses: AddressMap::default(),
             connection: ConnectionSettings {
                 client_id: Arc::from("test"),
                 connect_timeout: PATIENCE,

@@ -10,7 +10,9 @@ use kafka_client::group::{CommittedOffset, GroupClient};
 use kafka_client::membership::{
     Assignor, GroupAssignment, MemberIdentity, Membership, MembershipEvent, MembershipSettings,
 };
-use kafka_client::{ClientError, Cluster, ClusterSettings, Connecting, ConnectionSettings, Dial, Network};
+use kafka_client::{
+    AddressMap, ClientError, Cluster, ClusterSettings, Connecting, ConnectionSettings, Dial, Network,
+};
 use kafka_fake::{FakeCluster, KafkaRelease, MemoryNetwork};
 use kafka_wire::{ErrorCode, TopicPartition};
 use tokio::time::{Instant, timeout};
@@ -56,6 +58,7 @@ impl World {
         let settings = ClusterSettings {
             alias: "source".to_owned(),
             bootstrap: self.fake.bootstrap().split(',').map(str::to_owned).collect(),
+            addresses: AddressMap::default(),
             connection: ConnectionSettings {
                 client_id: Arc::from("test"),
                 connect_timeout: PATIENCE,

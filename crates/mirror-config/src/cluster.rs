@@ -21,6 +21,7 @@ pub(crate) fn resolve(
     ClusterConfig {
         alias: alias.to_owned(),
         bootstrap,
+        addresses: settings.addresses(),
         client_id,
         request_timeout: request_timeout.unwrap_or(defaults::REQUEST_TIMEOUT),
         connect_timeout: connect_timeout.unwrap_or(defaults::CONNECT_TIMEOUT),

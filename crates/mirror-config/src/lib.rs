@@ -14,6 +14,7 @@
 
 #![forbid(unsafe_code)]
 
+mod address_map;
 mod bootstrap;
 mod cluster;
 mod config;

@@ -106,7 +106,14 @@ fn take<T>(result: Result<T, ConfigError>, findings: &mut Findings) -> Option<T>
     result.map_err(|error| findings.error(error)).ok()
 }
 
-fn flow(flags: &Flags, consumer: ConsumerSide, producer: ProducerSide, topics: TopicFilter) -> FlowConfig {
+fn flow(
+    flags: &Flags,
+    mut consumer: ConsumerSide,
+    mut producer: ProducerSide,
+    topics: TopicFilter,
+) -> FlowConfig {
+    consumer.source.addresses.extend(flags.source_addresses.clone());
+    producer.target.addresses.extend(flags.target_addresses.clone());
     let on_refused_record = if flags.abort_on_send_failure {
         OnRefusedRecord::Abort
     } else {

@@ -1,6 +1,7 @@
 //! Typed reading of one file's values, as Java's `ConfigDef.parseType` converts them: trimmed, whole numbers only,
 //! ranges checked. A wrong value becomes a finding and reads as absent, so that all wrong values are found in one go.
 
+use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -8,7 +9,7 @@ use std::time::Duration;
 use crate::config::HostPort;
 use crate::error::{ConfigError, Findings, Place};
 use crate::properties::Properties;
-use crate::{bootstrap, known};
+use crate::{address_map, bootstrap, known};
 
 /// A file whose values are being read, and what was found wrong with them so far.
 pub(crate) struct Settings<'a> {
@@ -136,6 +137,18 @@ impl<'a> Settings<'a> {
         bootstrap::parse(setting.value).unwrap_or_else(|problem| {
             let problem = format!("invalid url in {KEY}: {problem}");
             self.invalid::<Vec<_>>(&setting, problem, "write HOST:PORT,HOST:PORT")
+                .unwrap_or_default()
+        })
+    }
+
+    /// Addresses in the place of those that brokers advertise: a key of ours, which Java's clients warn of and ignore.
+    pub(crate) fn addresses(&mut self) -> BTreeMap<HostPort, HostPort> {
+        const KEY: &str = "heliostat.addresses";
+        let Some(setting) = self.non_empty(KEY) else {
+            return BTreeMap::new();
+        };
+        address_map::parse(setting.value).unwrap_or_else(|problem| {
+            self.invalid::<BTreeMap<_, _>>(&setting, format!("invalid {KEY}: {problem}"), address_map::ADVICE)
                 .unwrap_or_default()
         })
     }

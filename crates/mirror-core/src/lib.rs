@@ -13,6 +13,7 @@
 //! | [`halt`] | why does this partition stand still, and what should the operator do? |
 //! | [`control`] | what may an operator ask a running process for, and may this partition go on there? |
 //! | [`status`] | how is a process doing? |
+//! | [`unreachable_broker`] | which broker cannot be reached, and which line is to be added? |
 //!
 //! Nothing here knows the router (`mirror-router`) or the client; `mirror-runtime` puts them together.
 
@@ -31,3 +32,4 @@ pub mod status;
 pub mod timestamp;
 pub mod topic_filter;
 pub mod topic_plan;
+pub mod unreachable_broker;

@@ -7,6 +7,8 @@
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::unreachable_broker::UnreachableBroker;
+
 /// Tells how the process is doing. Asked by whoever scrapes or looks, from several tasks at once; it must answer at
 /// once, without waiting for a broker.
 pub trait StatusSource: Send + Sync {
@@ -60,6 +62,8 @@ pub struct FlowStatus {
     pub totals: FlowTotals,
     /// The source partitions that this process holds.
     pub partitions: Vec<PartitionStatus>,
+    /// Brokers of both clusters that could not be reached when that was last tried.
+    pub unreachable_brokers: Vec<UnreachableBroker>,
 }
 
 /// What a flow is doing.

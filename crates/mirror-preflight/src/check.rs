@@ -7,9 +7,11 @@
 //! A step that cannot be taken because an earlier one failed is told as skipped, with the reason.
 
 mod advice;
+mod broker;
 mod cluster;
 mod endpoint;
 mod flow;
+mod kafka_release;
 mod needed;
 mod positions;
 mod read;
@@ -19,13 +21,14 @@ mod target;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use mirror_config::FlowConfig;
+use mirror_config::{FlowConfig, Positions};
+use mirror_core::unreachable_broker::AddressForm;
 use tokio::time::{Instant, timeout_at};
 
 use crate::connect::{Reached, step};
 use crate::parallel;
 
-pub use report::{Check, CheckReport, Outcome};
+pub use report::{BrokerRow, Check, CheckReport, Outcome};
 
 use cluster::Examined;
 use needed::Needs;
@@ -36,20 +39,26 @@ pub async fn check(flows: &[FlowConfig], limit: Duration) -> CheckReport {
     let deadline = Instant::now() + limit;
     let step = step(limit);
     let needs = Needs::of(flows);
-    let clusters = needs.into_iter().map(|needs| async move {
-        let scope = Scope::cluster(&needs.config.alias);
-        let alias = needs.config.alias.clone();
-        let examined = timeout_at(deadline, cluster::examine(needs, step)).await;
-        let examined = examined.unwrap_or_else(|_elapsed| Examined {
-            checks: vec![scope.out_of_time("cluster", limit)],
-            reached: None,
-        });
-        (alias, examined)
+    let clusters = needs.into_iter().map(|needs| {
+        let form = address_form(flows, &needs.config.alias);
+        async move {
+            let scope = Scope::cluster(&needs.config.alias);
+            let alias = needs.config.alias.clone();
+            let examined = timeout_at(deadline, cluster::examine(needs, form, step)).await;
+            let examined = examined.unwrap_or_else(|_elapsed| Examined {
+                checks: vec![scope.out_of_time("cluster", limit)],
+                brokers: Vec::new(),
+                reached: None,
+            });
+            (alias, examined)
+        }
     });
     let mut checks = Vec::new();
+    let mut brokers = Vec::new();
     let mut reached: BTreeMap<String, Reached> = BTreeMap::new();
     for (alias, examined) in parallel::all(clusters.collect()).await {
         checks.extend(examined.checks);
+        brokers.extend(examined.brokers);
         reached.extend(examined.reached.map(|cluster| (alias, cluster)));
     }
     let flows = flows.iter().cloned().map(|flow| {
@@ -62,7 +71,23 @@ pub async fn check(flows: &[FlowConfig], limit: Duration) -> CheckReport {
         }
     });
     checks.extend(parallel::all(flows.collect()).await.into_iter().flatten());
-    CheckReport::new(checks)
+    CheckReport::new(checks).with_brokers(brokers)
+}
+
+/// Where the user writes addresses of this cluster.
+fn address_form(flows: &[FlowConfig], alias: &str) -> AddressForm {
+    for flow in flows {
+        // Only MirrorMaker's flags keep positions there.
+        if let Positions::SourceGroup { .. } = flow.positions {
+            let is_source = flow.source.alias == alias;
+            return AddressForm::Flag(if is_source {
+                "source.addresses"
+            } else {
+                "target.addresses"
+            });
+        }
+    }
+    AddressForm::File
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kafka_client::{ClientError, Cluster, ClusterSettings, Connection, ConnectionSettings};
+use kafka_client::{AddressMap, ClientError, Cluster, ClusterSettings, Connection, ConnectionSettings};
 use kafka_wire::api::metadata::{MetadataRequest, MetadataResponse};
 use mirror_config::{ClusterConfig, HostPort};
 use tokio::time::timeout;
@@ -28,7 +28,7 @@ pub(crate) fn step(limit: Duration) -> Duration {
 
 /// The servers to ask first, looked up where they are not written down.
 pub(crate) async fn find(config: &ClusterConfig, step: Duration) -> Result<Vec<HostPort>, ClientError> {
-    let found = mirror_discovery::addresses(&config.bootstrap, step).await;
+    let found = mirror_discovery::addresses(&config.reached_bootstrap(), step).await;
     found.map_err(|not_found| ClientError::NoBootstrap {
         cluster: config.alias.clone(),
         tried: vec![not_found.to_string()],
@@ -45,6 +45,12 @@ pub(crate) async fn connect(
     let settings = ClusterSettings {
         alias: config.alias.clone(),
         bootstrap: bootstrap.iter().map(ToString::to_string).collect(),
+        addresses: AddressMap::new(
+            config
+                .addresses
+                .iter()
+                .map(|(name, at)| (name.to_string(), at.to_string())),
+        ),
         connection: ConnectionSettings {
             client_id: config.client_id.as_str().into(),
             connect_timeout: config.connect_timeout.min(step),
@@ -69,6 +75,7 @@ async fn all_topics(settings: &ClusterSettings) -> Result<MetadataResponse, Clie
     };
     let mut tried = Vec::new();
     for address in &settings.bootstrap {
+        let address = settings.addresses.resolve(address);
         let answer = match Connection::open(address, &settings.connection).await {
             Ok(connection) => connection.call(&request).await,
             Err(error) => Err(error),

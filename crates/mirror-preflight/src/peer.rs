@@ -13,7 +13,7 @@ use std::time::Duration;
 use kafka_wire::api::api_versions::ApiVersionsRequest;
 use kafka_wire::frame::encode_frame;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpStream, lookup_host};
+use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 /// What the first bytes of an answer are looked at for; the rest is not read.
@@ -40,44 +40,6 @@ pub(crate) enum Peer {
     Closed,
     /// Somebody who accepts connections and says nothing within the time allowed.
     Silent,
-}
-
-/// Looks a name up.
-///
-/// # Errors
-/// The system's reason why it has no address.
-pub(crate) async fn resolve(host: &str, port: u16, limit: Duration) -> Result<Vec<SocketAddr>, String> {
-    match timeout(limit, lookup_host((host, port))).await {
-        Ok(Ok(addresses)) => {
-            let mut found: Vec<_> = addresses.collect();
-            found.dedup();
-            if found.is_empty() {
-                return Err("it has no address".to_owned());
-            }
-            Ok(found)
-        }
-        Ok(Err(error)) => Err(error.to_string()),
-        Err(_elapsed) => Err(format!("no answer from the resolver within {limit:?}")),
-    }
-}
-
-/// Connects to the first of the addresses that accepts, each within `limit`.
-///
-/// # Errors
-/// Each address with its reason.
-pub(crate) async fn connect(
-    addresses: &[SocketAddr],
-    limit: Duration,
-) -> Result<(SocketAddr, TcpStream), String> {
-    let mut reasons = Vec::new();
-    for address in addresses {
-        match timeout(limit, TcpStream::connect(address)).await {
-            Ok(Ok(stream)) => return Ok((*address, stream)),
-            Ok(Err(error)) => reasons.push(format!("{address}: {error}")),
-            Err(_elapsed) => reasons.push(format!("{address}: no answer within {limit:?}")),
-        }
-    }
-    Err(reasons.join(", "))
 }
 
 /// Asks the peer on `stream` who it is, and at `address` again in TLS if it does not speak Kafka. Takes at most three

@@ -8,6 +8,7 @@ use mirror_config::ClusterConfig;
 use tokio::time::sleep;
 
 use crate::events;
+use crate::reachability;
 
 /// Connects, trying again for as long as it takes: a broker that is not there yet is no reason to end.
 ///
@@ -18,6 +19,7 @@ pub(crate) async fn cluster(config: &ClusterConfig, network: &Network) -> Result
     let settings = ClusterSettings {
         alias: config.alias.clone(),
         bootstrap: Vec::new(),
+        addresses: reachability::addresses(config),
         connection: ConnectionSettings {
             client_id: config.client_id.as_str().into(),
             connect_timeout: config.connect_timeout,
@@ -32,8 +34,11 @@ pub(crate) async fn cluster(config: &ClusterConfig, network: &Network) -> Result
     };
     let mut backoff = Backoff::new(pauses, 0);
     loop {
-        match mirror_discovery::connect(settings.clone(), &config.bootstrap).await {
-            Ok(cluster) => return Ok(Arc::new(cluster)),
+        match mirror_discovery::connect(settings.clone(), &config.reached_bootstrap()).await {
+            Ok(cluster) => {
+                reachability::tell_unused(config, &cluster);
+                return Ok(Arc::new(cluster));
+            }
             Err(
                 error @ ClientError::NoBootstrap {
                     unresolvable: true, ..

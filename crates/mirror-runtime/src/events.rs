@@ -14,15 +14,37 @@ use kafka_wire::error_code::ErrorCode;
 use kafka_wire::ids::{NodeId, TopicPartition};
 use mirror_core::halt::{Halt, HaltReason, Side};
 use mirror_core::offset_range::OffsetRange;
+use mirror_core::status::UnreachableBroker;
 use mirror_core::topic_plan::Finding;
 use tracing::{debug, error, info, warn};
 
-pub(crate) fn source_broker_lost(node: NodeId, reason: &ClientError, partitions: usize) {
-    warn!(broker = %node, partitions, "source broker lost, trying again: {reason}");
+/// Told at once, then ever more rarely.
+pub(crate) fn source_broker_lost(node: NodeId, attempts: u32, reason: &ClientError, partitions: usize) {
+    if attempts == 0 || attempts.is_power_of_two() {
+        warn!(broker = %node, attempts, partitions, "source broker lost, trying again: {reason}");
+    } else {
+        debug!(broker = %node, attempts, partitions, "source broker not there yet: {reason}");
+    }
 }
 
 pub(crate) fn target_broker_lost(node: NodeId, reason: &ClientError, unanswered: usize) {
     warn!(broker = %node, unanswered, "target broker lost, trying again: {reason}");
+}
+
+pub(crate) fn broker_unreachable(broker: &UnreachableBroker) {
+    warn!("{broker}");
+}
+
+pub(crate) fn broker_reached(cluster: &str, node: NodeId) {
+    info!(cluster, broker = %node, "the broker that could not be reached is reached now, or is not named any more");
+}
+
+pub(crate) fn address_unused(cluster: &str, name: &str) {
+    warn!(
+        cluster,
+        "the address map has an entry for {name}, which no broker advertises now and no bootstrap server is called: check its \
+         spelling and its port"
+    );
 }
 
 /// The first failure is told at once, then ever more rarely: somebody waits for a broker, or has to mend a port.

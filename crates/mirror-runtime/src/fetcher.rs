@@ -129,7 +129,7 @@ impl Fetcher {
                 Ended::Released => return,
                 Ended::Lost(error) => error,
             };
-            events::source_broker_lost(self.node, &error, self.held.len());
+            events::source_broker_lost(self.node, backoff.attempts(), &error, self.held.len());
             self.session.reset();
             self.give_back_all().await;
             let pause = sleep(backoff.next_delay());

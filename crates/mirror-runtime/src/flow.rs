@@ -31,6 +31,7 @@ use crate::generation::{Generation, Supervised};
 use crate::join;
 use crate::ownership::Ownership;
 use crate::position_store::PositionStore;
+use crate::reachability::{self, Reachability};
 use crate::run_error::RunError;
 use crate::settings;
 use crate::shared::FlowShared;
@@ -100,6 +101,7 @@ pub(crate) struct Flow {
     leave_until: Option<Instant>,
     _remembering: Task<()>,
     _target_watch: Task<()>,
+    _ways: [Task<()>; 2],
 }
 
 /// How a flow ended.
@@ -286,14 +288,7 @@ impl Flow {
             state,
             commands,
         } = parts;
-        let (source, target) = tokio::try_join!(
-            connect::cluster(&config.source, &network),
-            connect::cluster(&config.target, &network)
-        )
-        .map_err(RunError::Client)?;
-        if let (Some(id), true) = (source.cluster_id(), source.cluster_id() == target.cluster_id()) {
-            return Err(RunError::SameCluster { cluster_id: id });
-        }
+        let (source, target, ways) = connect_both(&config, &network, &shared).await?;
         let mut backoff = Backoff::new(source_backoff(&config), 0);
         let abilities = abilities::look(&config, &source, &target, source_backoff(&config)).await;
         let store = open_store(&config, &source, &target, &state, &mut backoff).await?;
@@ -339,6 +334,7 @@ impl Flow {
             commands,
             state,
             leave_until: None,
+            _ways: ways,
         })
     }
 
@@ -485,6 +481,29 @@ impl Flow {
             leads: assignment.leads,
         }));
     }
+}
+
+/// Connects to both clusters. The tasks tell of brokers that cannot be reached.
+async fn connect_both(
+    config: &FlowConfig,
+    network: &Network,
+    shared: &FlowShared,
+) -> Result<(Arc<Cluster>, Arc<Cluster>, [Task<()>; 2]), RunError> {
+    let (source, target) = tokio::try_join!(
+        connect::cluster(&config.source, network),
+        connect::cluster(&config.target, network)
+    )
+    .map_err(RunError::Client)?;
+    let [source_form, target_form] = reachability::address_forms(config);
+    let ways = [(&source, source_form), (&target, target_form)].map(|(cluster, form)| {
+        let reachability = Reachability::of(cluster, form);
+        shared.show_reachability(reachability.clone());
+        shared.tasks.start("reachability", reachability.tell())
+    });
+    if let (Some(id), true) = (source.cluster_id(), source.cluster_id() == target.cluster_id()) {
+        return Err(RunError::SameCluster { cluster_id: id });
+    }
+    Ok((source, target, ways))
 }
 
 fn source_backoff(config: &FlowConfig) -> BackoffConfig {

@@ -34,6 +34,7 @@ mod partition;
 mod position_store;
 mod producer;
 mod progress_report;
+mod reachability;
 mod routing;
 mod run_error;
 pub mod seeded_bugs;

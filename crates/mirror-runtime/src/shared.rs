@@ -8,7 +8,7 @@ use kafka_wire::ids::{TopicId, TopicPartition};
 use mirror_config::{BrakeConfig, OnRefusedRecord};
 use mirror_core::brake::{Brake, BrakeSettings};
 use mirror_core::halt::{Halt, HaltReason};
-use mirror_core::status::{FlowState, MembershipStatus};
+use mirror_core::status::{FlowState, MembershipStatus, UnreachableBroker};
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
@@ -16,6 +16,7 @@ use crate::counters::Counters;
 use crate::events;
 use crate::memory::Memory;
 use crate::partition::SourcePartition;
+use crate::reachability::Reachability;
 use crate::routing::Workbenches;
 use crate::tasks::Tasks;
 
@@ -41,6 +42,8 @@ pub(crate) struct FlowShared {
     mirrored: Mutex<BTreeMap<TopicPartition, (TopicId, i64)>>,
     state: Mutex<State>,
     aborted: watch::Sender<bool>,
+    /// The way to the brokers of both clusters, once they are connected.
+    reachability: Mutex<Vec<Reachability>>,
 }
 
 #[derive(Debug, Default)]
@@ -102,6 +105,7 @@ impl FlowShared {
             mirrored: Mutex::default(),
             state: Mutex::default(),
             aborted: watch::Sender::new(false),
+            reachability: Mutex::default(),
         })
     }
 
@@ -244,6 +248,17 @@ impl FlowShared {
     pub(crate) fn state(&self) -> (FlowState, Option<MembershipStatus>, Option<String>) {
         let now = lock(&self.state);
         (now.flow, now.membership.clone(), now.problem.clone())
+    }
+
+    /// From now on the way to this cluster's brokers is part of the status.
+    pub(crate) fn show_reachability(&self, of_cluster: Reachability) {
+        lock(&self.reachability).push(of_cluster);
+    }
+
+    /// Brokers of both clusters that cannot be reached.
+    pub(crate) fn unreachable_brokers(&self) -> Vec<UnreachableBroker> {
+        let clusters = lock(&self.reachability);
+        clusters.iter().flat_map(Reachability::unreachable).collect()
     }
 
     /// A record was refused and the operator wants the process to end for it.

@@ -106,6 +106,7 @@ fn flow_status(flow: &ViewedFlow) -> FlowStatus {
                 }),
             )
             .collect(),
+        unreachable_brokers: flow.shared.unreachable_brokers(),
         membership: membership.filter(|_| state == FlowState::Mirroring),
         totals: totals(&flow.shared.counters.totals()),
     }

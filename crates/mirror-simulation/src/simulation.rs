@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, ensure};
-use kafka_client::{Cluster, ClusterSettings, ConnectionSettings, admin};
+use kafka_client::{AddressMap, Cluster, ClusterSettings, ConnectionSettings, admin};
 use kafka_fake::FakeCluster;
 use mirror_config::{Assignor, Config, Positions, defaults};
 use mirror_core::status::ProcessStatus;
@@ -289,6 +289,7 @@ impl<'a> Simulation<'a> {
                 .split(',')
                 .map(str::to_owned)
                 .collect(),
+            addresses: AddressMap::default(),
             connection: ConnectionSettings {
                 client_id: "operator".into(),
                 connect_timeout: OPERATORS_PATIENCE,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
-use kafka_client::{Cluster, ClusterSettings, ConnectionSettings, admin};
+use kafka_client::{AddressMap, Cluster, ClusterSettings, ConnectionSettings, admin};
 use kafka_fake::{Action, InterceptedRequest};
 use kafka_wire::ApiKey;
 use mirror_core::control::halted_partitions;
@@ -29,6 +29,7 @@ async fn operator(world: &World) -> Result<Cluster> {
     let settings = ClusterSettings {
         alias: "operator".to_owned(),
         bootstrap: world.source.bootstrap().split(',').map(str::to_owned).collect(),
+        addresses: AddressMap::default(),
         connection: ConnectionSettings {
             client_id: "operator".into(),
             connect_timeout: LIMIT,

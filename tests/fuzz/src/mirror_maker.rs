@@ -16,7 +16,7 @@ static FLAGS: LazyLock<Flags> = LazyLock::new(|| {
     let Ok(Command::Mirror(flags)) = parse(&line) else {
         unreachable!("invariant: the command line is the shortest there is")
     };
-    flags
+    *flags
 });
 
 pub(crate) fn one_input(input: &[u8]) {

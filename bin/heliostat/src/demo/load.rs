@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use kafka_client::admin::init_producer_id;
-use kafka_client::{ClientError, Cluster, ClusterSettings, ConnectionSettings, Network};
+use kafka_client::{AddressMap, ClientError, Cluster, ClusterSettings, ConnectionSettings, Network};
 use kafka_client_core::retry::{ProduceDisposition, classify_produce};
 use kafka_record::{BatchBuilder, Codec, CodecContexts, OutgoingBatch, RecordError};
 use kafka_wire::api::metadata::MetadataResponse;
@@ -100,6 +100,7 @@ impl Load {
         let settings = ClusterSettings {
             alias: "source".to_owned(),
             bootstrap: bootstrap.split(',').map(str::to_owned).collect(),
+            addresses: AddressMap::default(),
             connection: ConnectionSettings {
                 client_id: CLIENT_ID.into(),
                 connect_timeout: REQUEST_TIMEOUT,

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use kafka_client::membership::{
     Assignor, GroupAssignment, MemberIdentity, Membership, MembershipEvent, MembershipSettings,
 };
-use kafka_client::{Cluster, ClusterSettings, ConnectionSettings};
+use kafka_client::{AddressMap, Cluster, ClusterSettings, ConnectionSettings};
 use kafka_client_core::backoff::BackoffConfig;
 use kafka_wire::api_key::ApiKey;
 use tokio::time::{Instant, timeout};
@@ -25,6 +25,7 @@ async fn cluster(broker: &Broker) -> Arc<Cluster> {
     let settings = ClusterSettings {
         alias: "source".to_owned(),
         bootstrap: vec![broker.address.clone()],
+        addresses: AddressMap::default(),
         connection: ConnectionSettings {
             client_id: Arc::from("shared"),
             connect_timeout: PATIENCE,

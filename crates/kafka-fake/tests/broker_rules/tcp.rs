@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kafka_client::admin::{self, NewTopic};
-use kafka_client::{Cluster, ClusterSettings, ConnectionSettings, Network};
+use kafka_client::{AddressMap, Cluster, ClusterSettings, ConnectionSettings, Network};
 use kafka_fake::FakeCluster;
 use kafka_wire::{NodeId, TopicId};
 
@@ -14,6 +14,7 @@ async fn connected(cluster: &FakeCluster) -> Cluster {
     let settings = ClusterSettings {
         alias: "fake".to_owned(),
         bootstrap: cluster.bootstrap().split(',').map(str::to_owned).collect(),
+        addresses: AddressMap::default(),
         connection: ConnectionSettings {
             client_id: Arc::from("tcp"),
             connect_timeout: Duration::from_secs(10),

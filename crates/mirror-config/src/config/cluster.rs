@@ -1,5 +1,6 @@
 //! How to reach a cluster.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -10,6 +11,8 @@ pub struct ClusterConfig {
     pub alias: String,
     /// How its first brokers are found.
     pub bootstrap: Bootstrap,
+    /// Where to connect to in the place of what a broker advertises, or of a name in `bootstrap`; names are in lower case.
+    pub addresses: BTreeMap<HostPort, HostPort>,
     /// `client.id` of every request: what broker quotas and request logs go by.
     pub client_id: String,
     /// An answer later than this counts as lost and the connection is given up.
@@ -57,6 +60,42 @@ pub struct HostPort {
     pub host: String,
     /// TCP port, never 0.
     pub port: u16,
+}
+
+// === impl ClusterConfig ===
+
+impl ClusterConfig {
+    /// Where to connect to for an address of this cluster.
+    pub fn reached_at<'a>(&'a self, address: &'a HostPort) -> &'a HostPort {
+        let name = HostPort {
+            host: address.host.to_ascii_lowercase(),
+            port: address.port,
+        };
+        self.addresses.get(&name).unwrap_or(address)
+    }
+
+    /// How the first brokers are found, with servers of ZooKeeper where this host reaches them. Brokers stay what they are
+    /// called: whoever connects to them goes by [`Self::addresses`].
+    pub fn reached_bootstrap(&self) -> Bootstrap {
+        let mut bootstrap = self.bootstrap.clone();
+        if let Bootstrap::ZooKeeper(connect) = &mut bootstrap {
+            for server in &mut connect.servers {
+                *server = self.reached_at(server).clone();
+            }
+        }
+        bootstrap
+    }
+
+    /// The names of [`Self::addresses`] that are a server's in `bootstrap`.
+    pub fn is_in_bootstrap(&self, name: &HostPort) -> bool {
+        let servers = match &self.bootstrap {
+            Bootstrap::Servers(servers) => servers,
+            Bootstrap::ZooKeeper(connect) => &connect.servers,
+        };
+        servers
+            .iter()
+            .any(|server| server.port == name.port && server.host.eq_ignore_ascii_case(&name.host))
+    }
 }
 
 // === impl Bootstrap ===

@@ -7,7 +7,7 @@ use super::keys;
 use super::section::Section;
 use crate::config::{Bootstrap, ClusterConfig, HostPort, ZooKeeperConnect};
 use crate::error::ConfigError;
-use crate::{bootstrap, defaults, zookeeper};
+use crate::{address_map, bootstrap, defaults, zookeeper};
 
 /// Clusters by name.
 pub(super) type Clusters<'a> = BTreeMap<&'a str, Cluster>;
@@ -61,6 +61,7 @@ fn cluster(name: &str, section: &Section<'_>) -> Cluster {
     let config = ClusterConfig {
         alias: name.to_owned(),
         bootstrap: first_brokers(section),
+        addresses: addresses(section),
         client_id: client_id.clone().unwrap_or_default(),
         request_timeout: duration("request_timeout", millisecond, defaults::REQUEST_TIMEOUT),
         connect_timeout: duration("connect_timeout", millisecond, defaults::CONNECT_TIMEOUT),
@@ -133,6 +134,26 @@ fn brokers(section: &Section<'_>) -> Vec<HostPort> {
         }
     }
     brokers
+}
+
+/// Each entry is a mistake of its own, with its own line.
+fn addresses(section: &Section<'_>) -> BTreeMap<HostPort, HostPort> {
+    const ADVICE: &str = "write \"NAME:PORT\" = \"HOST:PORT\", like \"wn0-source:9092\" = \"10.0.0.4:9092\"";
+    let mut addresses = BTreeMap::new();
+    for (name, address) in section.text_entries("addresses") {
+        let entry = address_map::advertised_name(name).and_then(|advertised| {
+            let address = bootstrap::parse_address(address.value.trim())?;
+            if addresses.contains_key(&advertised) {
+                return Err(format!("{advertised} stands there twice"));
+            }
+            Ok((advertised, address))
+        });
+        match entry {
+            Ok((advertised, address)) => drop(addresses.insert(advertised, address)),
+            Err(problem) => section.reading().invalid(problem, &address.place, ADVICE),
+        }
+    }
+    addresses
 }
 
 // === impl Cluster ===

@@ -124,6 +124,13 @@ pub(super) const CLUSTER: SectionKeys = SectionKeys {
             "In place of bootstrap: the cluster's ZooKeeper, where its brokers are looked up. The chroot stands once, behind the \
              last server.",
         ),
+        value(
+            "addresses",
+            "a table like { \"wn0-source:9092\" = \"10.0.0.4:9092\" }",
+            "{}",
+            "Where to connect to in the place of an address that a broker advertises, or that bootstrap has: for hosts that \
+             cannot look these names up, or reach them only through a gateway.",
+        ),
         described(
             "client_id",
             "a text",

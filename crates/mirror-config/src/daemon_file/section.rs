@@ -214,6 +214,28 @@ impl<'a> Section<'a> {
         Some(Written { value: texts, place })
     }
 
+    /// The texts of a table whose names are of the user's choice, in the order written, each with its own place.
+    pub(super) fn text_entries(&self, key: &'static str) -> Vec<(&'a str, Written<&'a str>)> {
+        let Some(Written { value, place }) = self.value(key) else {
+            return Vec::new();
+        };
+        let Some(table) = value.as_table() else {
+            return self.wrong(key, &place).unwrap_or_default();
+        };
+        let mut entries: Vec<_> = table.iter().collect();
+        entries.sort_by_key(|(name, _)| name.span().start);
+        let read = |(name, value): (&'a Spanned<_>, &'a Spanned<DeValue<'a>>)| {
+            let text: &'a str = AsRef::<std::borrow::Cow<'a, str>>::as_ref(name);
+            let setting = format!("{text} = {}", self.reading.written(value.span()));
+            let place = self.reading.place(name.span().start, Some(setting));
+            match value.get_ref().as_str() {
+                Some(value) => Some((text, Written { value, place })),
+                None => self.wrong(key, &place),
+            }
+        };
+        entries.into_iter().filter_map(read).collect()
+    }
+
     /// The table behind a key.
     pub(super) fn section(&self, key: &'static str, keys: &'static SectionKeys) -> Option<Self> {
         let Written { value, place } = self.value(key)?;

@@ -105,6 +105,7 @@ fn the_shortest_file() {
 const EVERYTHING: &str = r#"
 [clusters.eu]
 bootstrap = ["wn0-eu:9092", "[::1]:9093"]
+addresses = { "wn0-eu:9092" = "10.0.0.4:9092" }
 client_id = "mirror"
 request_timeout = "20s"
 reconnect_backoff = "2s"

@@ -13,6 +13,11 @@ const METADATA: &str = "the bootstrap addresses are asked again whenever no know
 /// In the order in which Java documents them.
 pub(super) const TABLE: &[KnownProperty] = &[
     honoured("bootstrap.servers", ADDRESSES),
+    honoured(
+        "heliostat.addresses",
+        "heliostat's own, which Java's clients ignore: addresses in the place of those that brokers advertise, as \
+         NAME:PORT=HOST:PORT with commas between several; a flag's entry goes before",
+    ),
     no_meaning("client.dns.lookup", "all addresses of a name are tried"),
     honoured("request.timeout.ms", "how long an answer may take"),
     honoured(

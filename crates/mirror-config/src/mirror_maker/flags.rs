@@ -1,5 +1,6 @@
 //! MirrorMaker's flags, typed and checked; no file is read yet.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroU64;
 use std::str::FromStr;
 use std::time::Duration;
@@ -7,13 +8,13 @@ use std::time::Duration;
 use super::arguments::Arguments;
 use super::usage::FLAGS;
 use crate::config::{BrakeConfig, HostPort, NullKeys, Partitioning};
-use crate::{bootstrap, defaults, suggest, units};
+use crate::{address_map, bootstrap, defaults, suggest, units};
 
 /// What a command line asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
     /// Mirror.
-    Mirror(Flags),
+    Mirror(Box<Flags>),
     /// Say what there is: the usage, on standard error, exit 1 (as MirrorMaker 2.2 to 3.9).
     Help,
     /// Say who we are, on standard output, exit 0.
@@ -51,6 +52,10 @@ pub struct Flags {
     pub admin_listen: Option<HostPort>,
     /// `--log.format`, ours.
     pub log_format: LogFormat,
+    /// `--source.addresses`, ours; its entries go before those of the file.
+    pub source_addresses: BTreeMap<HostPort, HostPort>,
+    /// `--target.addresses`, ours; its entries go before those of the file.
+    pub target_addresses: BTreeMap<HostPort, HostPort>,
 }
 
 /// How log lines are written.
@@ -103,6 +108,19 @@ pub enum UsageError {
         value: String,
         /// What it can be.
         advice: &'static str,
+    },
+    /// A list of addresses that is none.
+    #[error(
+        "cannot parse argument {value:?} of option {flag}: {problem}: {}",
+        address_map::ADVICE
+    )]
+    InvalidAddresses {
+        /// Its name.
+        flag: &'static str,
+        /// What was written.
+        value: String,
+        /// What is wrong with it.
+        problem: String,
     },
     /// A flag that names a Java class.
     #[error("{what} are Java classes, and there is no Java here (--{flag} {value}): {advice}")]
@@ -163,8 +181,10 @@ pub fn parse(arguments: &[String]) -> Result<Command, UsageError> {
         zookeeper_write_back: zookeeper_write_back(&given)?,
         null_keys: word(&given, "null.keys", &null_keys, "use preserve or spread")?,
         log_format: word(&given, "log.format", &log_format, "use text or json")?,
+        source_addresses: addresses(&given, "source.addresses")?,
+        target_addresses: addresses(&given, "target.addresses")?,
     };
-    Ok(Command::Mirror(flags))
+    Ok(Command::Mirror(Box::new(flags)))
 }
 
 /// `--include` wins; `--whitelist` is its older name and then not looked at.
@@ -307,6 +327,17 @@ fn admin_listen(given: &Arguments) -> Result<Option<HostPort>, UsageError> {
     let address = bootstrap::parse_address(value);
     let address = address.map_err(|_problem| invalid(FLAG, value, "use HOST:PORT, as in 127.0.0.1:9404"))?;
     Ok(Some(address))
+}
+
+fn addresses(given: &Arguments, flag: &'static str) -> Result<BTreeMap<HostPort, HostPort>, UsageError> {
+    let Some(list) = given.single(flag)? else {
+        return Ok(BTreeMap::new());
+    };
+    address_map::parse(list).map_err(|problem| UsageError::InvalidAddresses {
+        flag,
+        value: list.to_owned(),
+        problem,
+    })
 }
 
 fn invalid(flag: &'static str, value: &str, advice: &'static str) -> UsageError {

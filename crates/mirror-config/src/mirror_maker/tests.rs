@@ -7,7 +7,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use super::{Command, parse, resolve, usage};
-use crate::config::{OnRefusedRecord, Positions, ZooKeeperOffsets};
+use crate::config::{Bootstrap, OnRefusedRecord, Positions, ZooKeeperOffsets};
 use crate::error::{ConfigError, ConfigErrors};
 use crate::resolved::Resolved;
 use crate::state_folder::Environment;
@@ -50,6 +50,44 @@ impl Files {
             other => panic!("{arguments:?}: {other:?}"),
         }
     }
+}
+
+#[test]
+fn a_flag_goes_before_the_files_own_addresses() {
+    let files = Files::new(
+        "bootstrap.servers=a:1\ngroup.id=g\nheliostat.addresses=a:1=c:1, b:1=c:2\n",
+        "bootstrap.servers=b:2\n",
+    );
+    let flow = files
+        .resolve(&["--include", "t", "--source.addresses", "B:1=d:2"])
+        .unwrap()
+        .config
+        .flows
+        .remove(0);
+    let Bootstrap::Servers(servers) = &flow.source.bootstrap else {
+        panic!("{:?}", flow.source.bootstrap);
+    };
+    let reached = servers
+        .iter()
+        .map(|broker| flow.source.reached_at(broker).to_string());
+    assert_eq!(reached.collect::<Vec<_>>(), ["c:1"]);
+    let shown: Vec<_> = flow
+        .source
+        .addresses
+        .iter()
+        .map(|(name, at)| format!("{name}={at}"))
+        .collect();
+    assert_eq!(shown, ["a:1=c:1", "b:1=d:2"]);
+    assert!(flow.target.addresses.is_empty());
+    let wrong = Files::new(
+        "bootstrap.servers=a:1\ngroup.id=g\n\nheliostat.addresses=a:1\n",
+        "bootstrap.servers=b:2\n",
+    );
+    let said = wrong.resolve(&["--include", "t"]).unwrap_err().to_string();
+    assert!(
+        said.contains("consumer.properties:4: heliostat.addresses=a:1): write NAME:PORT=HOST:PORT"),
+        "{said}"
+    );
 }
 
 #[test]

@@ -128,6 +128,19 @@ pub const FLAGS: &[Flag] = &[
         "heliostat's own: how log lines are written to standard error. (default: text)",
         &["text", "json"],
     ),
+    ours(
+        "source.addresses",
+        "LIST",
+        "heliostat's own: connect to these in the place of what the source's brokers advertise, as \
+         wn0-source:9092=10.0.0.4:9092, with commas between several. (default: none)",
+        &[],
+    ),
+    ours(
+        "target.addresses",
+        "LIST",
+        "heliostat's own: the same for the target's brokers. (default: none)",
+        &[],
+    ),
 ];
 
 /// Everything there is to know about the flags, with a line end behind each line.

@@ -7,7 +7,7 @@ mod peer;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kafka_client::{Cluster, ClusterSettings, ConnectionSettings};
+use kafka_client::{AddressMap, Cluster, ClusterSettings, ConnectionSettings};
 use kafka_record::{RecordBatch, Records};
 use kafka_wire::api_key::ApiKey;
 use kafka_wire::ids::{TopicId, TopicPartition};
@@ -25,6 +25,7 @@ async fn cluster(peer: &Peer) -> Arc<Cluster> {
     let settings = ClusterSettings {
         alias: "target".to_owned(),
         bootstrap: vec![peer.address.to_string()],
+        addresses: AddressMap::default(),
         connection: ConnectionSettings {
             client_id: Arc::from("test"),
             connect_timeout: Duration::from_secs(5),

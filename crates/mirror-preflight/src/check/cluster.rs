@@ -1,52 +1,58 @@
 //! One cluster: its bootstrap servers, what it says of itself, and each of its brokers.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use kafka_client::{ClientError, Cluster};
-use kafka_wire::api::metadata::MetadataBroker;
-use mirror_config::{Bootstrap, HostPort};
+use kafka_client::ClientError;
+use mirror_config::{Bootstrap, ClusterConfig, HostPort};
+use mirror_core::unreachable_broker::AddressForm;
 
+use super::broker;
 use super::endpoint::{self, Endpoint};
 use super::needed::Needs;
-use super::report::{Check, Outcome, Scope};
-use crate::connect::{Reached, connect, within};
+use super::report::{BrokerRow, Check, Outcome, Scope};
+use crate::connect::{Reached, connect};
 use crate::{counted, parallel};
 
 /// What was found, and the cluster if it answers.
 pub(super) struct Examined {
     pub(super) checks: Vec<Check>,
+    pub(super) brokers: Vec<BrokerRow>,
     pub(super) reached: Option<Reached>,
 }
 
 /// Looks the first brokers up where they are not written down, examines them, then by those that are brokers the cluster, then every broker that it names.
-pub(super) async fn examine(needs: Needs, step: Duration) -> Examined {
+pub(super) async fn examine(needs: Needs, form: AddressForm, step: Duration) -> Examined {
     let scope = Scope::cluster(&needs.config.alias);
-    let (mut checks, servers) = match look_up(&scope, &needs.config.bootstrap, step).await {
+    let (mut checks, servers) = match look_up(&scope, &needs.config, step).await {
         Ok(found) => found,
         Err(check) => {
             let cluster = scope.skipped("cluster", "", "no broker of it is known");
             return Examined {
                 checks: vec![check, cluster],
+                brokers: Vec::new(),
                 reached: None,
             };
         }
     };
-    let (of_servers, usable) = bootstrap(&scope, &servers, step).await;
+    let (of_servers, usable) = bootstrap(&scope, &needs.config, &servers, step).await;
     checks.extend(of_servers);
     if usable.is_empty() {
         checks.push(scope.skipped("cluster", "", "no bootstrap server can be used"));
         return Examined {
             checks,
+            brokers: Vec::new(),
             reached: None,
         };
     }
     match connect(&needs.config, &usable, step).await {
         Ok(reached) => {
             checks.push(cluster(&scope, &reached));
-            checks.extend(brokers(&scope, needs, &reached, step).await);
+            checks.extend(unused_addresses(&scope, &needs.config, &reached));
+            let (of_brokers, brokers) = broker::examine(&scope, needs, form, &reached, step).await;
+            checks.extend(of_brokers);
             Examined {
                 checks,
+                brokers,
                 reached: Some(reached),
             }
         }
@@ -61,6 +67,7 @@ pub(super) async fn examine(needs: Needs, step: Duration) -> Examined {
             checks.push(check);
             Examined {
                 checks,
+                brokers: Vec::new(),
                 reached: None,
             }
         }
@@ -70,9 +77,10 @@ pub(super) async fn examine(needs: Needs, step: Duration) -> Examined {
 /// The servers to begin with, and what was looked up for that.
 async fn look_up(
     scope: &Scope,
-    bootstrap: &Bootstrap,
+    config: &ClusterConfig,
     step: Duration,
 ) -> Result<(Vec<Check>, Vec<HostPort>), Check> {
+    let bootstrap = &config.reached_bootstrap();
     let subject = match bootstrap {
         Bootstrap::Servers(servers) => return Ok((Vec::new(), servers.clone())),
         Bootstrap::ZooKeeper(connect) => connect.to_string(),
@@ -91,19 +99,34 @@ async fn look_up(
 
 /// Each server's check, and those that are brokers. One that is no broker is a failure only when all are none: clients
 /// go on to the next.
-async fn bootstrap(scope: &Scope, servers: &[HostPort], step: Duration) -> (Vec<Check>, Vec<HostPort>) {
-    let examined = servers.iter().cloned().map(|server| async move {
-        let endpoint = endpoint::examine(&server.host, server.port, step).await;
-        (server, endpoint)
+async fn bootstrap(
+    scope: &Scope,
+    config: &ClusterConfig,
+    servers: &[HostPort],
+    step: Duration,
+) -> (Vec<Check>, Vec<HostPort>) {
+    let examined = servers.iter().cloned().map(|server| {
+        let mapped = broker::mapped(config, &server);
+        async move {
+            let address = mapped.clone().unwrap_or_else(|| server.to_string());
+            let endpoint = endpoint::examine(&address, step).await;
+            (server, mapped, endpoint)
+        }
     });
     let examined = parallel::all(examined.collect()).await;
     let usable: Vec<_> = examined
         .iter()
-        .filter(|(_, endpoint)| endpoint.is_broker())
-        .map(|(server, _)| server.clone())
+        .filter(|(_, _, endpoint)| endpoint.is_broker())
+        .map(|(server, _, _)| server.clone())
         .collect();
-    let checks = examined.into_iter().map(|(server, endpoint)| {
-        let mut check = of_endpoint(scope, "bootstrap", server.to_string(), &endpoint);
+    let checks = examined.into_iter().map(|(server, mapped, endpoint)| {
+        let mut check = of_endpoint(
+            scope,
+            "bootstrap",
+            server.to_string(),
+            mapped.as_deref(),
+            &endpoint,
+        );
         if check.outcome == Outcome::Failed && !usable.is_empty() {
             check.outcome = Outcome::Warning;
         }
@@ -112,11 +135,22 @@ async fn bootstrap(scope: &Scope, servers: &[HostPort], step: Duration) -> (Vec<
     (checks.collect(), usable)
 }
 
-fn of_endpoint(scope: &Scope, name: &'static str, subject: String, endpoint: &Endpoint) -> Check {
+/// A check of an address; `mapped` is what the address map puts in its place.
+pub(super) fn of_endpoint(
+    scope: &Scope,
+    name: &'static str,
+    subject: String,
+    mapped: Option<&str>,
+    endpoint: &Endpoint,
+) -> Check {
+    let words = match mapped {
+        Some(mapped) => format!("by the address map {mapped}, which {}", endpoint.words()),
+        None => endpoint.words(),
+    };
     if endpoint.is_broker() {
-        return scope.ok(name, subject, endpoint.words());
+        return scope.ok(name, subject, words);
     }
-    let check = scope.failed(name, subject, endpoint.words());
+    let check = scope.failed(name, subject, words);
     match endpoint.advice() {
         Some(advice) => check.advise(advice),
         None => check,
@@ -135,56 +169,24 @@ fn cluster(scope: &Scope, reached: &Reached) -> Check {
     scope.ok("cluster", id, format!("{brokers}, {controller}"))
 }
 
-async fn brokers(scope: &Scope, needs: Needs, reached: &Reached, step: Duration) -> Vec<Check> {
-    let needs = Arc::new(needs);
-    let brokers = reached.metadata.brokers.iter().cloned().map(|broker| {
-        let (scope, needs, cluster) = (scope.clone(), Arc::clone(&needs), Arc::clone(&reached.cluster));
-        async move { examine_broker(&scope, &needs, &cluster, &broker, step).await }
+/// An entry that nobody needs is often one with a typing error.
+fn unused_addresses(scope: &Scope, config: &ClusterConfig, reached: &Reached) -> Vec<Check> {
+    let brokers = reached.metadata.brokers.iter();
+    let advertised: Vec<_> = brokers
+        .map(|broker| (broker.host.to_ascii_lowercase(), broker.port))
+        .collect();
+    let unused = config.addresses.keys().filter(|name| {
+        !config.is_in_bootstrap(name) && !advertised.contains(&(name.host.clone(), i32::from(name.port)))
     });
-    parallel::all(brokers.collect())
-        .await
-        .into_iter()
-        .flatten()
+    unused
+        .map(|name| {
+            scope
+                .warning(
+                    "addresses",
+                    name.to_string(),
+                    "no broker advertises it now, and no bootstrap server is called so",
+                )
+                .advise("check its spelling and its port, or remove the entry")
+        })
         .collect()
-}
-
-async fn examine_broker(
-    scope: &Scope,
-    needs: &Needs,
-    cluster: &Cluster,
-    broker: &MetadataBroker,
-    step: Duration,
-) -> Vec<Check> {
-    let subject = format!("{} {}:{}", broker.node_id, broker.host, broker.port);
-    let endpoint = match u16::try_from(broker.port) {
-        Ok(port) => endpoint::examine(&broker.host, port, step).await,
-        Err(_) => Endpoint::Unresolved(format!("port {} does not exist", broker.port)),
-    };
-    let reached = of_endpoint(scope, "broker", subject.clone(), &endpoint);
-    if reached.outcome != Outcome::Ok {
-        // The bootstrap server answers, so the network is there: what is wrong is the address the broker gives itself.
-        let advice = "the cluster names this address (advertised.listeners): this host must be able to resolve and reach it";
-        return vec![
-            reached.advise(advice),
-            scope.skipped("versions", subject, "the broker is not reached"),
-        ];
-    }
-    let versions = match within(step, cluster.connection(broker.node_id)).await {
-        Ok(connection) => match needs.missing(connection.versions()) {
-            missing if !missing.needed.is_empty() => scope
-                .failed("versions", subject, missing.needed.join("; "))
-                .advise(
-                    "heliostat mirrors brokers of Kafka 0.10.0 to 4.3; heliostat run keeps its positions on a target of 0.11 or \
-                     later",
-                ),
-            missing if missing.wanted.is_empty() => scope.ok(
-                "versions",
-                subject,
-                format!("all {} APIs that are needed", needs.count()),
-            ),
-            missing => scope.warning("versions", subject, missing.wanted.join("; ")),
-        },
-        Err(reason) => scope.failed("versions", subject, reason),
-    };
-    vec![reached, versions]
 }

@@ -3,6 +3,9 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use kafka_client::reach::{self, FailedAttempt};
+use tokio::time::Instant;
+
 use crate::peer::{self, Peer};
 
 /// How far we came with an address.
@@ -10,32 +13,38 @@ use crate::peer::{self, Peer};
 pub(super) enum Endpoint {
     /// The name has no address; the resolver's reason.
     Unresolved(String),
-    /// Nobody accepts connections; the addresses and their reasons.
-    Unreachable { resolved: String, reasons: String },
-    /// Somebody does, at the first address.
-    Reached { resolved: String, peer: Peer },
+    /// Nobody accepts connections at any of the addresses.
+    Unreachable(Vec<FailedAttempt>),
+    /// Somebody does.
+    Reached {
+        resolved: Vec<SocketAddr>,
+        /// The address that was connected to first.
+        address: SocketAddr,
+        /// How long that took.
+        took: Duration,
+        peer: Peer,
+    },
 }
 
-/// Goes the whole way; each step takes at most `step`.
-pub(super) async fn examine(host: &str, port: u16, step: Duration) -> Endpoint {
-    let addresses = match peer::resolve(host, port, step).await {
-        Ok(addresses) => addresses,
+/// Goes the whole way to `host:port`; each step takes at most `step`.
+pub(super) async fn examine(address: &str, step: Duration) -> Endpoint {
+    let resolved = match reach::resolve(address, step).await {
+        Ok(resolved) => resolved,
         Err(reason) => return Endpoint::Unresolved(reason),
     };
-    let resolved = shown(&addresses);
-    match peer::connect(&addresses, step).await {
-        Ok((address, stream)) => Endpoint::Reached {
-            resolved,
-            peer: peer::identify(stream, address, step).await,
-        },
-        Err(reasons) => Endpoint::Unreachable { resolved, reasons },
+    let began = Instant::now();
+    match reach::connect_any(&resolved, step).await {
+        Ok((address, stream)) => {
+            let took = began.elapsed();
+            Endpoint::Reached {
+                resolved,
+                address,
+                took,
+                peer: peer::identify(stream, address, step).await,
+            }
+        }
+        Err(failed) => Endpoint::Unreachable(failed),
     }
-}
-
-fn shown(addresses: &[SocketAddr]) -> String {
-    let mut shown: Vec<_> = addresses.iter().map(|address| address.ip().to_string()).collect();
-    shown.dedup();
-    shown.join(", ")
 }
 
 // === impl Endpoint ===
@@ -51,14 +60,42 @@ impl Endpoint {
         )
     }
 
+    /// The addresses of the name, each once.
+    pub(super) fn resolved(&self) -> Vec<String> {
+        let addresses: Vec<_> = match self {
+            Self::Unresolved(_) => Vec::new(),
+            Self::Unreachable(failed) => failed.iter().map(|attempt| attempt.address.ip()).collect(),
+            Self::Reached { resolved, .. } => resolved.iter().map(SocketAddr::ip).collect(),
+        };
+        let mut shown: Vec<_> = addresses.iter().map(ToString::to_string).collect();
+        shown.dedup();
+        shown
+    }
+
     /// What was found, in a sentence.
     pub(super) fn words(&self) -> String {
+        let resolved = self.resolved().join(", ");
         match self {
             Self::Unresolved(reason) => format!("the name does not resolve: {reason}"),
-            Self::Unreachable { resolved, reasons } => {
-                format!("resolves to {resolved}; cannot connect: {reasons}")
+            Self::Unreachable(_) => format!("resolves to {resolved}; {}", self.connection()),
+            Self::Reached { peer, .. } => format!("resolves to {resolved}; {peer}"),
+        }
+    }
+
+    /// What came of connecting, in a phrase.
+    pub(super) fn connection(&self) -> String {
+        match self {
+            Self::Unresolved(reason) => format!("does not resolve: {reason}"),
+            Self::Unreachable(failed) => {
+                let reasons = failed
+                    .iter()
+                    .map(|attempt| format!("{}: {}", attempt.address, attempt.reason));
+                format!("cannot connect: {}", reasons.collect::<Vec<_>>().join(", "))
             }
-            Self::Reached { resolved, peer } => format!("resolves to {resolved}; {peer}"),
+            Self::Reached {
+                peer: Peer::Kafka, ..
+            } => "connected".to_owned(),
+            Self::Reached { peer, .. } => format!("connected; {peer}"),
         }
     }
 
@@ -66,7 +103,7 @@ impl Endpoint {
     pub(super) fn advice(&self) -> Option<&'static str> {
         match self {
             Self::Unresolved(_) => Some("check the spelling, and that this host can look the name up"),
-            Self::Unreachable { .. } => {
+            Self::Unreachable(_) => {
                 Some("check the port, that the broker runs, and that no firewall stands between")
             }
             Self::Reached { peer, .. } => match peer {

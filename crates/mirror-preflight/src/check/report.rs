@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::endpoint::Endpoint;
+
 /// Everything that was checked, clusters first, then flows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct CheckReport {
@@ -11,6 +13,31 @@ pub struct CheckReport {
     pub outcome: Outcome,
     /// The checks.
     pub checks: Vec<Check>,
+    /// Every broker that the clusters name.
+    pub brokers: Vec<BrokerRow>,
+}
+
+/// The way to one broker.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct BrokerRow {
+    /// Alias of its cluster.
+    pub cluster: String,
+    /// Its id.
+    pub broker: i32,
+    /// `host:port` that it advertises.
+    pub advertised: String,
+    /// What the address map puts in its place.
+    pub mapped: Option<String>,
+    /// The addresses that this resolves to.
+    pub resolved: Vec<String>,
+    /// What came of connecting to them, in words.
+    pub result: String,
+    /// How long the connection took to be made, in microseconds.
+    pub connect_us: Option<u64>,
+    /// The release of Kafka that its API versions belong to.
+    pub kafka: Option<&'static str>,
+    /// Whether a mirror can work with it.
+    pub verdict: Outcome,
 }
 
 /// One thing that was looked at.
@@ -60,14 +87,53 @@ impl CheckReport {
                 .filter(|worst| *worst > Outcome::Skipped)
                 .unwrap_or(Outcome::Ok),
             checks,
+            brokers: Vec::new(),
         }
+    }
+
+    /// The same report with the way to every broker.
+    #[must_use]
+    pub fn with_brokers(self, brokers: Vec<BrokerRow>) -> Self {
+        Self { brokers, ..self }
     }
 
     /// The same report with these checks in front.
     #[must_use]
     pub fn with(self, mut first: Vec<Check>) -> Self {
         first.extend(self.checks);
-        Self::new(first)
+        Self::new(first).with_brokers(self.brokers)
+    }
+}
+
+// === impl BrokerRow ===
+
+impl BrokerRow {
+    pub(super) fn new(
+        cluster: &str,
+        broker: i32,
+        advertised: &str,
+        mapped: Option<String>,
+        endpoint: &Endpoint,
+    ) -> Self {
+        let connect_us = match endpoint {
+            Endpoint::Reached { took, .. } => Some(u64::try_from(took.as_micros()).unwrap_or(u64::MAX)),
+            Endpoint::Unresolved(_) | Endpoint::Unreachable(_) => None,
+        };
+        Self {
+            cluster: cluster.to_owned(),
+            broker,
+            advertised: advertised.to_owned(),
+            mapped,
+            resolved: endpoint.resolved(),
+            result: endpoint.connection(),
+            connect_us,
+            kafka: None,
+            verdict: if endpoint.is_broker() {
+                Outcome::Ok
+            } else {
+                Outcome::Failed
+            },
+        }
     }
 }
 
@@ -201,6 +267,7 @@ mod tests {
                 "name": "read", "scope": "flow f", "subject": "t", "outcome": "failed", "words": "no",
                 "advice": "grant it",
             }],
+            "brokers": [],
         });
         assert_eq!(json, expected);
     }

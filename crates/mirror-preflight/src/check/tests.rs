@@ -198,6 +198,48 @@ async fn a_broker_that_shares_no_version_of_fetch_cannot_be_mirrored() {
     assert!(advice.contains("0.10.0 to 4.3"), "{advice}");
 }
 
+/// docs/walkthrough.md: two networks, and the names of the other one do not resolve.
+#[tokio::test]
+async fn the_address_map_leads_to_a_broker_whose_name_does_not_resolve() {
+    let script = |name| Script {
+        apis: kafka_0_10(),
+        brokers: vec![Some((name, 9092))],
+    };
+    let (source, _source) = start(script("wn0-source.invalid")).await;
+    let (target, _target) = start(script("wn0-target.invalid")).await;
+    let map = format!("WN0-source.invalid:9092={source},nobody:1={source}");
+    let flow = testing::flow(&source, &target, &["--source.addresses", &map]);
+    let report = check(&[flow], LIMIT).await;
+    let [of_source, of_target] = &report.brokers[..] else {
+        panic!("{:?}", report.brokers);
+    };
+    assert_eq!(of_source.mapped.as_deref(), Some(source.as_str()));
+    assert_eq!((of_source.cluster.as_str(), of_source.broker), ("source", 1));
+    assert_eq!(
+        (of_source.resolved[0].as_str(), of_source.kafka),
+        ("127.0.0.1", Some("0.10.1 or 0.10.2"))
+    );
+    assert!(of_source.connect_us.is_some());
+    assert_eq!(found(&report, "cluster source", "broker")[0].0, Outcome::Ok);
+    let unused = found(&report, "cluster source", "addresses");
+    assert_eq!((unused.len(), unused[0].0), (1, Outcome::Warning), "{unused:?}");
+
+    assert_eq!(
+        (of_target.advertised.as_str(), of_target.verdict),
+        ("wn0-target.invalid:9092", Outcome::Failed)
+    );
+    assert!(
+        of_target.result.starts_with("does not resolve: "),
+        "{}",
+        of_target.result
+    );
+    let (_, _, advice) = found(&report, "cluster target", "broker")[0];
+    assert!(
+        advice.ends_with("--target.addresses wn0-target.invalid:9092=ADDRESS:9092"),
+        "{advice}"
+    );
+}
+
 /// A listener with SASL tells its versions and ends the connection at any other question (KIP-43).
 #[tokio::test]
 async fn a_sasl_port_is_guessed_from_what_it_refuses() {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use kafka_client::{Cluster, ClusterSettings, ConnectionSettings, admin};
+use kafka_client::{AddressMap, Cluster, ClusterSettings, ConnectionSettings, admin};
 use kafka_fake::{Action, Tombstones, TransactionMarker};
 use kafka_record::Codec;
 use kafka_wire::{ApiKey, ErrorCode};
@@ -114,6 +114,7 @@ async fn grow(world: &World, bootstrap: &str, partitions: i32) -> Result<()> {
     let settings = ClusterSettings {
         alias: "administered".to_owned(),
         bootstrap: vec![bootstrap.to_owned()],
+        addresses: AddressMap::default(),
         connection: ConnectionSettings {
             client_id: "administrator".into(),
             connect_timeout: LIMIT,

@@ -41,6 +41,24 @@ fn what_is_no_toml() {
 }
 
 #[test]
+fn addresses_that_are_none_each_with_its_line() {
+    let table = "[clusters.source.addresses]\n\"wn0\" = \"10.0.0.4:9092\"\n\"wn1:9092\" = \"10.0.0.5\"\n\"wn2:9092\" = 3\n\
+                 \"WN3:9092\" = \"a:1\"\n\"wn3:9092\" = \"b:1\"\n";
+    let advice = "write \"NAME:PORT\" = \"HOST:PORT\", like \"wn0-source:9092\" = \"10.0.0.4:9092\"";
+    assert_eq!(
+        errors(&format!("{CLUSTERS}{table}{FLOW}")),
+        [
+            format!("\"wn0\" has no port (heliostat.toml:6: wn0 = \"10.0.0.4:9092\"): {advice}"),
+            format!("\"10.0.0.5\" has no port (heliostat.toml:7: wn1:9092 = \"10.0.0.5\"): {advice}"),
+            "addresses cannot have this value (heliostat.toml:8: wn2:9092 = 3): write a table like { \"wn0-source:9092\" = \
+             \"10.0.0.4:9092\" }"
+                .to_owned(),
+            format!("wn3:9092 stands there twice (heliostat.toml:10: wn3:9092 = \"b:1\"): {advice}"),
+        ]
+    );
+}
+
+#[test]
 fn keys_that_nobody_knows() {
     let text = format!(
         "{CLUSTERS}listen = \"a:1\"\nbootstrop = 4\n{FLOW}form = \"a\"\n[memory]\nin_fligt = 1\n[life]\nx = 1"

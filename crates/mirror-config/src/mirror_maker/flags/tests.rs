@@ -1,5 +1,6 @@
 //! Command lines, and what MirrorMaker 3.9.2 made of each (or, for ours, what they mean).
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{Command, Flags, LogFormat, UsageError, parse};
@@ -12,7 +13,7 @@ fn arguments(line: &str) -> Vec<String> {
 #[track_caller]
 fn flags(line: &str) -> Flags {
     match parse(&arguments(line)) {
-        Ok(Command::Mirror(flags)) => flags,
+        Ok(Command::Mirror(flags)) => *flags,
         other => panic!("{line}: {other:?}"),
     }
 }
@@ -48,7 +49,25 @@ fn the_walk_through() {
             state_dir: None,
             admin_listen: None,
             log_format: LogFormat::Text,
+            source_addresses: BTreeMap::new(),
+            target_addresses: BTreeMap::new(),
         }
+    );
+}
+
+#[test]
+fn addresses_in_the_place_of_others() {
+    let line = format!("{FILES} --include a --source-addresses WN0:9092=10.0.0.4:9092,b:1=c:2");
+    let addresses = flags(&line).source_addresses;
+    let shown: Vec<_> = addresses
+        .iter()
+        .map(|(name, at)| format!("{name}={at}"))
+        .collect();
+    assert_eq!(shown, ["b:1=c:2", "wn0:9092=10.0.0.4:9092"]);
+    assert_eq!(
+        error(&format!("{FILES} --include a --target.addresses wn0=10.0.0.4")),
+        "cannot parse argument \"wn0=10.0.0.4\" of option target.addresses: \"wn0\" has no port: write \
+         NAME:PORT=HOST:PORT, as in wn0-source:9092=10.0.0.4:9092, with commas between several"
     );
 }
 
