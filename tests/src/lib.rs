@@ -24,6 +24,7 @@
 #![forbid(unsafe_code)]
 
 pub mod admin;
+pub mod ambari;
 mod archives;
 pub mod broker;
 pub mod cache;

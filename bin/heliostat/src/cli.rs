@@ -12,6 +12,7 @@ use mirror_config::mirror_maker::{FLAGS, LogFormat};
 
 use crate::admin::Place;
 use crate::demo::{self, Demo};
+use crate::discover::{self, Discover};
 use crate::preflight::{self, Question};
 use crate::resume::Resume;
 use crate::skip::Skip;
@@ -39,6 +40,8 @@ pub(crate) enum Invocation {
     Skip(Skip),
     /// Show a mirror at work, with clusters of its own.
     Demo(Demo),
+    /// Find ZooKeeper and the brokers.
+    Discover(Discover),
     /// Print a shell's completion script.
     Completions(Shell),
 }
@@ -73,6 +76,7 @@ pub(crate) fn read(arguments: Vec<OsString>) -> Result<Invocation, clap::Error> 
         "resume" => resume::of(matches).map(Invocation::Resume),
         "skip" => skip::of(matches).map(Invocation::Skip),
         "demo" => Some(Invocation::Demo(demo::of(matches))),
+        "discover" => discover::of(matches).map(Invocation::Discover),
         _ => matches.get_one("shell").copied().map(Invocation::Completions),
     });
     asked.ok_or_else(|| command.error(ErrorKind::MissingSubcommand, "a command is missing"))
@@ -119,6 +123,7 @@ fn command() -> Command {
         .subcommand(resume::command())
         .subcommand(skip::command())
         .subcommand(demo::command())
+        .subcommand(discover::command())
         .subcommand(completions_command())
 }
 

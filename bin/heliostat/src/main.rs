@@ -6,6 +6,7 @@ mod admin;
 mod check;
 mod cli;
 mod demo;
+mod discover;
 mod environment;
 mod halts;
 mod logging;
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
         Ok(Invocation::Resume(asked)) => resume::run(&asked),
         Ok(Invocation::Skip(asked)) => skip::run(&asked),
         Ok(Invocation::Demo(asked)) => demo::run(&asked),
+        Ok(Invocation::Discover(asked)) => discover::run(&asked),
         Ok(Invocation::Completions(shell)) => cli::completions(shell),
         Err(answer) => report::command_line(&answer),
     }

@@ -6,7 +6,7 @@
 //!   6  mirror-runtime   mirror-preflight
 //!   5  mirror-discovery
 //!   4  mirror-config   mirror-positions   mirror-admin
-//!   3  kafka-client   kafka-fake   kafka-zookeeper
+//!   3  kafka-client   kafka-fake   kafka-zookeeper   ambari-client
 //!   2  kafka-client-core   mirror-core   mirror-router   mirror-oracle      no I/O, no clock,
 //!   1  kafka-record                                         no RNG, no log,
 //!   0  kafka-wire                                           no async
@@ -162,6 +162,12 @@ pub(crate) const LAYERS: &[Layer] = &[
         foreign: Foreign::Except(LIBRARY_BANS),
     },
     Layer {
+        name: "ambari-client",
+        floor: Floor::Number(3),
+        ours: Ours::Only(&[]),
+        foreign: Foreign::Except(LIBRARY_BANS),
+    },
+    Layer {
         name: "mirror-positions",
         floor: Floor::Number(4),
         ours: Ours::Only(&[
@@ -236,6 +242,7 @@ pub(crate) const LAYERS: &[Layer] = &[
         name: "heliostat",
         floor: Floor::Number(7),
         ours: Ours::Only(&[
+            "ambari-client",
             "mirror-admin",
             "mirror-config",
             "mirror-discovery",

@@ -28,6 +28,7 @@ const HOSTS: &[&str] = &[
     "doc.rust-lang.org",
     "docs.rs",
     "github.com",
+    "headnodehost", // what every HDInsight cluster calls its own head node
     "issues.apache.org",
     "kafka.apache.org",
     "localhost",
@@ -44,6 +45,8 @@ const RESERVED_ENDINGS: &[&str] = &[
     "example.com",
     ".test",
     ".invalid",
+    // Every HDInsight cluster answers below this; what stands before it is the reader's own.
+    ".azurehdinsight.net",
 ];
 
 /// Files that others wrote or a tool writes.
