@@ -146,8 +146,21 @@ impl Vector<'_> {
         })
     }
 
+    /// An answer holds what one segment has: asked again behind the last entry until there is no more.
+    fn whole_log(&self) -> Result<Vec<u8>> {
+        let mut log = Vec::new();
+        loop {
+            let next = raw::entries(&log).last().map_or(0, |entry| entry.offset + 1);
+            let more = raw::fetch_message_set(&self.cluster.bootstrap(), &self.name, 0, next, 1 << 20)?;
+            if more.is_empty() {
+                return Ok(log);
+            }
+            log.extend(more);
+        }
+    }
+
     fn save(&self, folder: &Path) -> Result<()> {
-        let bytes = raw::fetch_message_set(&self.cluster.bootstrap(), &self.name, 0, 0, 1 << 20)?;
+        let bytes = self.whole_log()?;
         let topics = [self.name.clone()];
         let read = self.cluster.admin().dump(&topics, Isolation::ReadUncommitted)?;
         let mut text = format!("# {}\n", self.about);
