@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use kafka_client::{ClientError, Cluster};
 use kafka_wire::api::list_offsets::{
-    EARLIEST_TIMESTAMP, LATEST_TIMESTAMP, ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic,
+    BY_TIME_SINCE, EARLIEST_TIMESTAMP, LATEST_TIMESTAMP, ListOffsetsPartition, ListOffsetsRequest,
+    ListOffsetsTopic,
 };
 use kafka_wire::api::metadata::MetadataTopic;
 use kafka_wire::error_code::ErrorCode;
@@ -86,16 +87,21 @@ async fn of_leader(
             .map_err(ListingError::Client)
     };
     let extent = |tp: &TopicPartition| -> Result<Extent, ListingError> {
-        let [starts, ends, oldest] = answer.as_ref().map_err(Clone::clone)?;
+        let OfLeader { starts, ends, oldest } = answer.as_ref().map_err(Clone::clone)?;
         let listed = |point: &Listed| match point.get(tp) {
             Some((code, offset, timestamp)) if code.is_ok() => Ok((*offset, *timestamp)),
             Some((code, ..)) => Err(ListingError::Answered(*code)),
             None => Err(ListingError::Answered(ErrorCode::UNKNOWN)),
         };
+        let oldest_timestamp = match oldest.as_ref().map(listed) {
+            // Messages from before Kafka 0.10 have no timestamps, and brokers of 0.10.0 do not look for any.
+            None | Some(Err(ListingError::Answered(ErrorCode::UNSUPPORTED_FOR_MESSAGE_FORMAT))) => None,
+            Some(oldest) => Some(oldest?.1).filter(|timestamp| *timestamp >= 0),
+        };
         Ok(Extent {
             start: listed(starts)?.0,
             end: listed(ends)?.0,
-            oldest_timestamp: Some(listed(oldest)?.1).filter(|timestamp| *timestamp >= 0),
+            oldest_timestamp,
         })
     };
     partitions.iter().map(|tp| (tp.clone(), extent(tp))).collect()
@@ -103,17 +109,33 @@ async fn of_leader(
 
 type Listed = BTreeMap<TopicPartition, (ErrorCode, i64, i64)>;
 
+/// What one leader says of its partitions.
+struct OfLeader {
+    starts: Listed,
+    ends: Listed,
+    /// `None` where the broker cannot be asked for an offset by time.
+    oldest: Option<Listed>,
+}
+
 async fn ask_leader(
     cluster: &Cluster,
     leader: NodeId,
     partitions: &[TopicPartition],
-) -> Result<[Listed; 3], ClientError> {
-    // The first record from 1970 on is the log's first one, and unlike "earliest" this answer tells its timestamp.
-    Ok([
-        list(cluster, leader, partitions, EARLIEST_TIMESTAMP).await?,
-        list(cluster, leader, partitions, LATEST_TIMESTAMP).await?,
-        list(cluster, leader, partitions, 0).await?,
-    ])
+) -> Result<OfLeader, ClientError> {
+    let version = cluster
+        .connection(leader)
+        .await?
+        .version_of::<ListOffsetsRequest>()?;
+    Ok(OfLeader {
+        starts: list(cluster, leader, partitions, EARLIEST_TIMESTAMP).await?,
+        ends: list(cluster, leader, partitions, LATEST_TIMESTAMP).await?,
+        // The first record from 1970 on is the log's first one, and unlike "earliest" this answer tells its timestamp.
+        oldest: if version >= BY_TIME_SINCE {
+            Some(list(cluster, leader, partitions, 0).await?)
+        } else {
+            None
+        },
+    })
 }
 
 async fn list(

@@ -50,6 +50,15 @@ pub enum RunError {
         /// The first partition without one.
         partition: String,
     },
+    /// A start by time, and brokers that know no times.
+    #[error(
+        "the brokers of cluster \"{cluster}\" cannot find offsets by time (before Kafka 0.10.1): start at earliest or latest \
+         instead"
+    )]
+    NoOffsetsByTime {
+        /// The source, by its name in the configuration.
+        cluster: String,
+    },
     /// A defect of ours.
     #[error("{0}; positions stand where the target's acknowledgements are: start again, and report this")]
     Panicked(TaskPanicked),
@@ -68,6 +77,7 @@ impl RunError {
             | Self::ReverseFlow { .. }
             | Self::SameCluster { .. }
             | Self::NoPosition { .. }
+            | Self::NoOffsetsByTime { .. }
             | Self::Panicked(_) => false,
         }
     }
@@ -83,6 +93,7 @@ impl RunError {
             | Self::Membership(_)
             | Self::Positions(_)
             | Self::NoPosition { .. }
+            | Self::NoOffsetsByTime { .. }
             | Self::Panicked(_) => 255,
         }
     }

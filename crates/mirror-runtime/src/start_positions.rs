@@ -9,10 +9,11 @@ use std::sync::Arc;
 use kafka_client::group::CommittedOffset;
 use kafka_client::offsets::{ListedOffset, OffsetPoint, list_offsets};
 use kafka_client::{ClientError, Cluster};
+use kafka_wire::error_code::ErrorCode;
 use kafka_wire::ids::{NodeId, TopicId, TopicPartition};
 use mirror_config::{IsolationLevel, StartPolicy};
 use mirror_core::anchor::Anchor;
-use mirror_core::halt::HaltReason;
+use mirror_core::halt::{HaltReason, Side};
 use mirror_core::position_metadata::PositionMetadata;
 use mirror_core::progress::Position;
 
@@ -126,6 +127,11 @@ impl StartPositions {
             // A leader that does not answer now is asked again at the next refresh; the others need not wait for it.
             let listed = match self.list(source, leader, &partitions, point).await {
                 Ok(listed) => listed,
+                Err(ClientError::Encode { .. }) if matches!(point, OffsetPoint::Timestamp(_)) => {
+                    return Err(RunError::NoOffsetsByTime {
+                        cluster: source.alias().to_owned(),
+                    });
+                }
                 Err(error) => {
                     tracing::debug!(%leader, %error, "start positions not listed yet");
                     continue;
@@ -248,6 +254,16 @@ fn from_committed(committed: &CommittedOffset, topic_id: TopicId) -> Start {
 }
 
 fn from_listed(listed: ListedOffset, topic_id: TopicId, point: OffsetPoint) -> Option<Start> {
+    if listed.error_code == ErrorCode::UNSUPPORTED_FOR_MESSAGE_FORMAT {
+        let detail = "an offset by time was asked for, and the topic's messages have no timestamps: its message format is \
+                      older than Kafka 0.10";
+        let reason = HaltReason::Unexpected {
+            side: Side::Source,
+            position: -1,
+            detail: detail.to_owned(),
+        };
+        return Some(Start::halted(topic_id, reason));
+    }
     if !listed.error_code.is_ok() || listed.offset < 0 {
         return None;
     }

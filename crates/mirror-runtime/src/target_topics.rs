@@ -208,7 +208,12 @@ impl TargetTopics {
         let mut partitions = plan.target_partitions;
         match plan.action {
             TopicAction::Nothing => {}
-            TopicAction::Create(topic) => partitions = self.create(name, topic).await?,
+            TopicAction::Create(topic) => {
+                partitions = self.create(name, topic).await?;
+                if partitions < plan.target_partitions && wanted.rule == PartitionRule::Preserve {
+                    return Err(self.cannot_grow(name, plan.target_partitions));
+                }
+            }
             TopicAction::Grow { to, .. } => self.grow(name, to).await?,
             TopicAction::Halt(refusal) => return Err(NotReady::Refused(refusal.to_string())),
         }
@@ -262,7 +267,7 @@ impl TargetTopics {
         match created {
             Ok(()) => events::topic_created(name, topic.partitions, topic.replication_factor),
             Err(ClientError::Unsupported { .. }) => {
-                return self.create_by_asking(name, topic.partitions).await;
+                return self.create_by_asking(name).await;
             }
             Err(error) if error.code() == Some(ErrorCode::TOPIC_ALREADY_EXISTS) => {}
             Err(error) => return Err(NotReady::Client(error)),
@@ -272,7 +277,7 @@ impl TargetTopics {
 
     /// Before Kafka 0.10.1 nobody can create topics but the brokers themselves, when a topic is asked for that is missing
     /// and they are set up to. It then has as many partitions as their `num.partitions` says.
-    async fn create_by_asking(&self, name: &Arc<str>, partitions: i32) -> Result<i32, NotReady> {
+    async fn create_by_asking(&self, name: &Arc<str>) -> Result<i32, NotReady> {
         let refused = |answered: &str| {
             let alias = self.cluster.alias();
             NotReady::Refused(format!(
@@ -291,9 +296,6 @@ impl TargetTopics {
                 Some(topic) if code.is_ok() => {
                     let made = count(topic.partitions.len());
                     events::topic_created_by_asking(name, made);
-                    if made < partitions {
-                        return Err(self.cannot_grow(name, partitions));
-                    }
                     return Ok(made);
                 }
                 _ if code != ErrorCode::LEADER_NOT_AVAILABLE || looks >= NEW_TOPIC_LOOKS => {

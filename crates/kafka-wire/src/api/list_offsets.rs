@@ -21,6 +21,9 @@ use crate::primitive::{Encoding, Reader, Writer};
 use crate::request::{Request, RequestBuffer, decode_body, encode_generated};
 use crate::version::VersionRange;
 
+/// The first version that finds an offset by time.
+pub const BY_TIME_SINCE: i16 = 1;
+
 /// The end of the log: the high watermark, or under `READ_COMMITTED` the last stable offset.
 pub const LATEST_TIMESTAMP: i64 = -1;
 /// The first offset still kept.

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kafka_client::admin;
+use kafka_wire::api_key::ApiKey;
+use kafka_wire::version::BrokerVersions;
 
 use super::report::{Check, Scope};
 use crate::connect::{Reached, within};
@@ -13,6 +15,19 @@ const CLEANUP_POLICY: &str = "cleanup.policy";
 
 pub(super) async fn examine(scope: &Scope, target: &Reached, topic: &str, step: Duration) -> Check {
     let name: Arc<str> = topic.into();
+    let brokers = target.cluster.broker_versions(step).await;
+    let told = |broker: &BrokerVersions| broker.range(ApiKey::DescribeConfigs).is_some();
+    if !brokers.iter().all(told) {
+        return scope
+            .failed(
+                "positions",
+                topic,
+                "brokers before Kafka 0.11 cannot keep positions in a topic",
+            )
+            .advise(
+                "use heliostat mirror-maker for this target: it keeps positions in a consumer group on the source",
+            );
+    }
     let exists = target
         .metadata
         .topics
