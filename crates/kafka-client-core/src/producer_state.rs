@@ -494,6 +494,7 @@ impl<T> ProducerState<T> {
             base_offset,
             record_count: entry.batch.record_count(),
             crc,
+            is_message_set: entry.batch.is_message_set(),
             bytes,
         });
     }

@@ -69,13 +69,13 @@ pub struct ReadBack {
 /// What the header of a batch says; its checksum was found to be right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReadBackBatch {
-    /// The format: 2; or 0 and 1, of which only `last_offset` is known, and all else is -1 (the checksum 0).
+    /// The format: 2; or 0 and 1, whose entries tell one offset, their last record's, and the checksum. All else is then -1.
     pub magic: i8,
-    /// Offset of the first record.
+    /// Offset of the first record; in formats 0 and 1 that of the last one.
     pub base_offset: i64,
     /// Offset of the last record the batch was written with.
     pub last_offset: i64,
-    /// CRC-32C from the attributes on.
+    /// CRC-32C from the attributes on; in formats 0 and 1 the entry's CRC-32.
     pub crc: u32,
     /// Records in it; 0 if compaction has emptied it.
     pub record_count: i32,
@@ -117,16 +117,15 @@ pub async fn read_back(cluster: &Cluster, place: &PlaceInLog) -> Result<ReadBack
 
 /// Reads the whole batch that holds an offset; `None` if the log holds none (any more).
 ///
-/// An entry in a format from before 0.11 is handed out as it is: where a compressed one begins is not in its header, and
-/// its checksum is not verified.
+/// In a format from before 0.11 it is one entry. Where a compressed one begins is not in its header: it may turn out to
+/// begin behind the offset.
 ///
 /// # Errors
 /// As [`read_back`].
-pub async fn read_batch(cluster: &Cluster, place: &PlaceInLog) -> Result<Option<Bytes>, ClientError> {
+pub async fn read_batch(cluster: &Cluster, place: &PlaceInLog) -> Result<Option<Batch>, ClientError> {
     Ok(match look(cluster, place).await?.batch {
-        Some(Batch::V2(batch)) if batch.header.base_offset <= place.offset => Some(batch.bytes().clone()),
-        Some(Batch::Legacy(entry)) => Some(entry.bytes),
-        Some(Batch::V2(_)) | None => None,
+        Some(Batch::V2(batch)) if batch.header.base_offset > place.offset => None,
+        batch @ (Some(_) | None) => batch,
     })
 }
 
@@ -265,7 +264,7 @@ fn process_answer(place: &PlaceInLog, answer: FetchResponse) -> Result<FetchedPa
     }
 }
 
-/// The first whole batch that ends at or behind the offset. A batch of the present format is verified.
+/// The first whole batch that ends at or behind the offset, verified; in formats 0 and 1 one entry.
 fn first_batch(cluster: &Cluster, place: &PlaceInLog, records: &Bytes) -> Result<Option<Batch>, ClientError> {
     find_batch(records, place.offset).map_err(|reason| ClientError::Corrupt {
         cluster: cluster.alias().to_owned(),
@@ -279,10 +278,14 @@ fn find_batch(records: &Bytes, offset: i64) -> Result<Option<Batch>, RecordError
     for batch in Batches::new(records.clone()) {
         let batch = batch?;
         if batch.next_offset() > offset {
-            if let Batch::V2(batch) = &batch {
-                batch.verify_crc()?;
-            }
-            return Ok(Some(batch));
+            return match batch {
+                Batch::V2(batch) => batch.verify_crc().map(|()| Some(Batch::V2(batch))),
+                Batch::Legacy(set) => {
+                    let entry = set.entries().find(|entry| entry.next_offset() > offset);
+                    let entry = entry.unwrap_or(set); // a set that ends behind the offset has one that does
+                    entry.verify_crc().map(|()| Some(Batch::Legacy(entry)))
+                }
+            };
         }
     }
     Ok(None)
@@ -303,9 +306,9 @@ fn described(batch: &Batch) -> ReadBackBatch {
         },
         Batch::Legacy(entry) => ReadBackBatch {
             magic: entry.magic,
-            base_offset: -1,
-            last_offset: entry.offset,
-            crc: 0,
+            base_offset: entry.last_offset,
+            last_offset: entry.last_offset,
+            crc: entry.last_crc(),
             record_count: -1,
             leader_epoch: -1,
             producer_id: -1,

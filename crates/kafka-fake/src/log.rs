@@ -64,14 +64,14 @@ impl StoredBatch {
     pub(crate) fn bytes(&self) -> &Bytes {
         match &self.batch {
             Batch::V2(batch) => batch.bytes(),
-            Batch::Legacy(entry) => &entry.bytes,
+            Batch::Legacy(set) => &set.bytes,
         }
     }
 
     pub(crate) fn base_offset(&self) -> i64 {
         match &self.batch {
             Batch::V2(batch) => batch.header.base_offset,
-            Batch::Legacy(entry) => entry.offset,
+            Batch::Legacy(set) => set.first_offset,
         }
     }
 

@@ -1,7 +1,8 @@
 //! Walks what a fetch returned, batch by batch, without copying or decompressing anything.
 //!
 //! A fetch answers whole batches, except that the last one may be cut off where the byte limit fell: that partial
-//! tail is normal and ends the walk. Entries of the old formats (magic 0 and 1) are told apart and walked past.
+//! tail is normal and ends the walk. Entries of the old formats (magic 0 and 1) are told apart; uncompressed neighbours
+//! come together.
 
 use std::fmt;
 
@@ -9,7 +10,8 @@ use bytes::Bytes;
 
 use crate::cursor::Cursor;
 use crate::header::{CHECKED_FROM, LENGTH_END, MAGIC_AT};
-use crate::{BatchHeader, Codec, CodecContexts, HEADER_LEN, RecordError};
+use crate::legacy::{RUN_BYTES_MAX, may_join};
+use crate::{BatchHeader, Codec, CodecContexts, HEADER_LEN, LegacyBatch, RecordError, up_convert};
 
 /// Smallest length field of magic 0: CRC, magic, attributes, key length, value length.
 const LEGACY_LENGTH_MIN: i32 = 14;
@@ -22,26 +24,13 @@ pub struct RecordBatch {
     bytes: Bytes,
 }
 
-/// One entry of magic 0 or 1: a single record, or a wrapper whose value is a compressed set of them.
-///
-/// Its records are not decoded here.
-#[derive(Clone, PartialEq, Eq)]
-pub struct LegacyEntry {
-    /// Offset of the record; of a wrapper, the offset of its last record.
-    pub offset: i64,
-    /// The format version, 0 or 1.
-    pub magic: i8,
-    /// The whole entry, from its offset field on.
-    pub bytes: Bytes,
-}
-
 /// One item of a fetched partition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Batch {
     /// A record batch of the current format.
     V2(RecordBatch),
-    /// An entry of the formats of Kafka before 0.11.
-    Legacy(LegacyEntry),
+    /// Entries of the formats of Kafka before 0.11: a wrapper, or uncompressed neighbours together.
+    Legacy(LegacyBatch),
 }
 
 /// How far a fetched piece of a partition reaches.
@@ -144,28 +133,6 @@ impl fmt::Debug for RecordBatch {
     }
 }
 
-// === impl LegacyEntry ===
-
-impl LegacyEntry {
-    /// Where to fetch on after this entry.
-    pub fn next_offset(&self) -> i64 {
-        self.offset.saturating_add(1)
-    }
-}
-
-/// Shows the size of the entry, not its contents.
-impl fmt::Debug for LegacyEntry {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { offset, magic, bytes } = self;
-        let mut shown = f.debug_struct("LegacyEntry");
-        shown
-            .field("offset", offset)
-            .field("magic", magic)
-            .field("size", &bytes.len())
-            .finish()
-    }
-}
-
 // === impl Batch ===
 
 impl Batch {
@@ -173,7 +140,16 @@ impl Batch {
     pub fn next_offset(&self) -> i64 {
         match self {
             Self::V2(batch) => batch.header.next_offset(),
-            Self::Legacy(entry) => entry.next_offset(),
+            Self::Legacy(set) => set.next_offset(),
+        }
+    }
+
+    /// The records in a batch of the present format, with its checksums, all of them, found to be right. `cap` bounds what
+    /// a wrapper may decompress to.
+    pub fn verified(self, codecs: &mut CodecContexts, cap: usize) -> Result<RecordBatch, RecordError> {
+        match self {
+            Self::V2(batch) => batch.verify_crc().map(|()| batch),
+            Self::Legacy(set) => up_convert(&set, codecs, cap),
         }
     }
 
@@ -181,7 +157,7 @@ impl Batch {
     pub fn size(&self) -> usize {
         match self {
             Self::V2(batch) => batch.size(),
-            Self::Legacy(entry) => entry.bytes.len(),
+            Self::Legacy(set) => set.size(),
         }
     }
 }
@@ -212,16 +188,44 @@ impl Batches {
         let Some(frame) = frame(&self.rest)?.filter(|frame| frame.size <= self.rest.len()) else {
             return Ok(None);
         };
-        let bytes = self.rest.split_to(frame.size);
-        Ok(Some(if frame.magic == 2 {
-            Batch::V2(RecordBatch::parse(bytes)?)
-        } else {
-            Batch::Legacy(LegacyEntry {
-                offset: frame.offset,
-                magic: frame.magic,
-                bytes,
-            })
-        }))
+        if frame.magic == 2 {
+            let bytes = self.rest.split_to(frame.size);
+            return Ok(Some(Batch::V2(RecordBatch::parse(bytes)?)));
+        }
+        Ok(Some(Batch::Legacy(self.message_set(&frame))))
+    }
+
+    /// The set that begins with the entry of this frame, which is whole.
+    fn message_set(&mut self, first: &Frame) -> LegacyBatch {
+        let (mut end, mut last, mut last_at) = (first.size, first.offset, 0);
+        if may_join(&self.rest) {
+            // What does not continue the run, or is broken, is the next call's.
+            while let Some(next) = self.frame_in_run(first, last, end) {
+                last_at = end;
+                end += next.size;
+                last = next.offset;
+            }
+        }
+        LegacyBatch {
+            magic: first.magic,
+            first_offset: first.offset,
+            last_offset: last,
+            last_entry_at: last_at,
+            bytes: self.rest.split_to(end),
+        }
+    }
+
+    fn frame_in_run(&self, first: &Frame, last: i64, at: usize) -> Option<Frame> {
+        let rest = self.rest.get(at..)?;
+        let next = frame(rest).ok()??;
+        let span = next.offset.checked_sub(first.offset)?;
+        let continues = next.magic == first.magic
+            && next.offset > last
+            && i32::try_from(span).is_ok()
+            && next.size <= rest.len()
+            && at + next.size <= RUN_BYTES_MAX
+            && may_join(rest);
+        continues.then_some(next)
     }
 }
 

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use crate::header::Attributes;
+use crate::legacy::{DownConversion, message_set_of};
 use crate::outgoing::OutgoingBatch;
 use crate::{Codec, CodecContexts, HEADER_LEN, RecordError, RecordHeader, varint};
 
@@ -113,6 +114,24 @@ impl BatchBuilder {
         batch
     }
 
+    /// As [`Self::finish`], for a broker from before 0.11: makes a message set of format 1.
+    ///
+    /// # Errors
+    /// As [`crate::down_convert`].
+    pub fn finish_message_set(
+        &mut self,
+        conversion: &DownConversion,
+        codecs: &mut CodecContexts,
+    ) -> Result<OutgoingBatch, RecordError> {
+        let count = i32::try_from(self.count).ok().ok_or(RecordError::BatchTooLarge {
+            bytes: self.records.len(),
+        });
+        let set = count
+            .and_then(|count| message_set_of(&self.records, count, self.base_timestamp, conversion, codecs));
+        self.clear();
+        set
+    }
+
     fn batch(
         &mut self,
         codec: Codec,
@@ -145,6 +164,7 @@ impl BatchBuilder {
             max_timestamp: self.max_timestamp,
             record_count,
             payload,
+            message_set_crc: None,
         })
     }
 

@@ -55,9 +55,9 @@ pub enum RecordError {
     Checksum {
         /// Base offset of the batch (outside the checksum, hence unverified).
         base_offset: i64,
-        /// The CRC-32C in the header.
+        /// The CRC-32C in the header; of an entry of format 0 or 1 its CRC-32.
         stored: u32,
-        /// The CRC-32C of the bytes.
+        /// The same of the bytes.
         computed: u32,
     },
     /// Attribute bits 0-2 name a codec nobody has defined.
@@ -122,5 +122,25 @@ pub enum RecordError {
         base_offset: i64,
         /// What is wrong.
         reason: &'static str,
+    },
+    /// An entry of message format 0 or 1, or what is compressed inside it, is malformed.
+    #[error("the message of an old format at offset {offset} is malformed: {reason}")]
+    Message {
+        /// Offset field of the entry, unverified; -1 if not even that is there.
+        offset: i64,
+        /// What is wrong.
+        reason: &'static str,
+    },
+    /// A record has headers and is to become a message of format 1, which has none.
+    #[error("record {index} of the batch has headers, which message format 1 cannot hold")]
+    Headers {
+        /// Place of the record in the batch, from 0.
+        index: u32,
+    },
+    /// A message set is asked for in a codec that its format does not know.
+    #[error("message format 1 knows no {codec}")]
+    CodecNotInFormat {
+        /// The codec asked for.
+        codec: Codec,
     },
 }

@@ -14,6 +14,9 @@ pub(crate) const LENGTH_END: usize = 12;
 /// Where the magic byte stands, in every version of the format.
 pub(crate) const MAGIC_AT: usize = 16;
 
+/// Where the checksum stands.
+pub(crate) const CRC_AT: usize = 17;
+
 /// First byte under the checksum: the attributes.
 pub(crate) const CHECKED_FROM: usize = 21;
 

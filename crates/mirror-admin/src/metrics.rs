@@ -86,6 +86,7 @@ fn totals(sheet: &Sheet, flow: &FlowStatus) {
         (&names::ACKED_BYTES, totals.acked_bytes),
         (&names::DROPPED_RECORDS, totals.dropped_records),
         (&names::SKIPPED_RECORDS, totals.skipped_records),
+        (&names::STRIPPED_HEADERS_RECORDS, totals.stripped_headers_records),
         (&names::DEAD_LETTERED_RECORDS, totals.dead_lettered_records),
         (&names::ACCEPTED_LOSS_OFFSETS, totals.accepted_loss_offsets),
         (&names::RESUMED_PARTITIONS, totals.resumed_partitions),

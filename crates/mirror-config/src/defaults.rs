@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use kafka_record::HeaderPolicy;
+
 use crate::config::{Assignor, BrakeConfig, FetchConfig, IsolationLevel, OnLoss, ProduceConfig, StartPolicy};
 
 /// Alias of the cluster that is read when the file has no names for clusters (MirrorMaker's has none).
@@ -78,6 +80,9 @@ pub const OUR_ASSIGNORS: [Assignor; 1] = [Assignor::RoundRobin];
 
 /// What the source lost before it was mirrored is nothing to pass over in silence.
 pub const ON_LOSS: OnLoss = OnLoss::Halt;
+
+/// Headers are part of a record: what would lose them has to be asked for.
+pub const UNSUPPORTED_HEADERS: HeaderPolicy = HeaderPolicy::Refuse;
 /// No brake: MirrorMaker has none.
 pub const BRAKE: BrakeConfig = BrakeConfig {
     bytes_per_second: None,

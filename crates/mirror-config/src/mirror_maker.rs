@@ -142,6 +142,7 @@ fn flow(
         membership: consumer.membership,
         on_loss: defaults::ON_LOSS,
         on_refused_record,
+        unsupported_headers: flags.unsupported_headers,
         commit_interval: flags
             .offset_commit_interval
             .clamp(defaults::COMMIT_INTERVAL_MIN, defaults::COMMIT_INTERVAL),

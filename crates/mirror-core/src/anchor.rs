@@ -8,7 +8,9 @@
 //!
 //! The checksum of a record batch (CRC-32C) covers everything from the attributes on, hence neither the base offset nor
 //! the leader epoch, which are the broker's to write (`DefaultRecordBatch.java`). So the log holds the very checksum that
-//! was sent, unless the broker wrote the batch anew ([`TopicFacts`]).
+//! was sent, unless the broker wrote the batch anew ([`TopicFacts`]). The same is true of the CRC-32 of an entry of message
+//! format 0 or 1. Such an entry is known by one offset, that of its last record, which stands for both ends of its range
+//! here; of several entries, the last one is the anchor.
 
 use kafka_wire::TopicId;
 
@@ -30,7 +32,7 @@ pub struct Anchor {
 /// A batch in a partition of the source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SourceAnchor {
-    /// Offset of its first record; not negative.
+    /// Offset of its first record; not negative. Of an entry of format 0 or 1 that of its last record.
     pub base_offset: i64,
     /// Offset of its last record as its header counts; never below `base_offset`.
     pub last_offset: i64,
@@ -43,9 +45,9 @@ pub struct SourceAnchor {
 pub struct TargetAnchor {
     /// Number of the target partition; not negative.
     pub partition: i32,
-    /// Offset of its first record, as the ack gave it; not negative.
+    /// Offset of its first record, as the ack gave it; not negative. Of a message set that of its last record.
     pub base_offset: i64,
-    /// Records in it; at least 1. Brokers accept only dense batches, so they take as many offsets.
+    /// Records in it; at least 1. Brokers accept only dense batches, so they take as many offsets. 1 for a message set.
     pub record_count: i32,
     /// Its checksum as it was sent.
     pub crc: u32,
@@ -120,7 +122,7 @@ pub enum NotComparable {
     Compacted,
     /// The broker wrote it anew when it was appended: its offsets and its record count agree, and no more can be said.
     ReEncoded,
-    /// It stands in the log in a format from before 0.11.
+    /// It stands in the target's log in a format from before 0.11, which a broker made of it (`message.format.version`).
     OldFormat,
 }
 
@@ -133,6 +135,8 @@ struct Expected {
     record_count: Option<i32>,
     topic_id: TopicId,
     re_encoded: bool,
+    /// The broker may keep it in a format from before 0.11.
+    may_be_converted: bool,
 }
 
 // === impl Anchor ===
@@ -146,7 +150,7 @@ impl Anchor {
     /// | B | the log ends at or below the batch's last offset | mismatch from the log's end |
     /// | C | the log starts above the batch's base offset | gone |
     /// | D | base offset, last offset and checksum agree | holds |
-    /// | E | a batch in a format from before 0.11 | not comparable |
+    /// | E | an entry of a format from before 0.11; compacted, or on the target | not comparable |
     /// | F | compacted; nothing covers the batch's offsets | not comparable |
     /// | G | compacted; the same range of offsets, and no more records than expected | not comparable |
     /// | H | re-encoded (target); the same range of offsets, and the same number of records | not comparable |
@@ -178,6 +182,7 @@ impl SourceAnchor {
             // A new id of the source's topic is found with the position itself, before any anchor is looked at.
             topic_id: TopicId::ZERO,
             re_encoded: false,
+            may_be_converted: false,
         }
     }
 }
@@ -205,6 +210,7 @@ impl TargetAnchor {
             record_count: Some(self.record_count),
             topic_id: self.topic_id,
             re_encoded: facts.re_encodes,
+            may_be_converted: true,
         }
     }
 }
@@ -267,7 +273,13 @@ impl Expected {
         }
         match found.batch {
             Some(batch) if self.is(&batch) => AnchorVerdict::Holds,
-            Some(batch) if batch.magic < 2 => AnchorVerdict::NotComparable(NotComparable::OldFormat),
+            // The cleaner writes wrappers anew, and up to 0.10 also in another format; their offsets may change as well.
+            Some(batch) if batch.magic < 2 && facts.compacted => {
+                AnchorVerdict::NotComparable(NotComparable::Compacted)
+            }
+            Some(batch) if batch.magic < 2 && self.may_be_converted => {
+                AnchorVerdict::NotComparable(NotComparable::OldFormat)
+            }
             Some(batch) if batch.base_offset <= last_offset => self.judge_other(&batch, facts),
             // A gap: what covered these offsets is gone, and only compaction takes from the middle of a log.
             Some(_) | None if facts.compacted => AnchorVerdict::NotComparable(NotComparable::Compacted),
@@ -283,7 +295,7 @@ impl Expected {
     }
 
     fn is(&self, batch: &FoundBatch) -> bool {
-        batch.magic >= 2 && self.has_range_of(batch) && batch.crc == self.crc
+        self.has_range_of(batch) && batch.crc == self.crc
     }
 
     fn has_range_of(&self, batch: &FoundBatch) -> bool {

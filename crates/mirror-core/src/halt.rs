@@ -81,13 +81,23 @@ pub enum HaltReason {
         /// What is wrong with it.
         detail: String,
     },
-    /// A batch of a message format that cannot be mirrored yet.
-    #[error("the records from offset {offset} on have message format {magic}, which is not supported")]
-    UnsupportedFormat {
+    /// A record with headers, and a target from before 0.11, whose message format has none.
+    #[error(
+        "the record at offset {offset} has headers, which the target (older than Kafka 0.11) cannot hold"
+    )]
+    HeadersNotKept {
         /// Its offset.
         offset: i64,
-        /// The format's number ("magic").
-        magic: i8,
+    },
+    /// A batch in a codec that a target from before 0.11 does not know.
+    #[error(
+        "the batch at offset {offset} is to be written with {codec}, which the target (older than Kafka 0.11) does not know"
+    )]
+    CodecNotInFormat {
+        /// Base offset of the batch.
+        offset: i64,
+        /// The codec, as `compression.type` calls it.
+        codec: String,
     },
     /// A compressed batch grows beyond the limit when decompressed.
     #[error("the batch at offset {offset} decompresses to more than {limit} bytes")]
@@ -224,7 +234,8 @@ impl HaltReason {
             Self::Diverged { .. } => "diverged",
             Self::PositionMissing { .. } => "position_missing",
             Self::Corrupt { .. } => "corrupt",
-            Self::UnsupportedFormat { .. } => "unsupported_format",
+            Self::HeadersNotKept { .. } => "headers_not_kept",
+            Self::CodecNotInFormat { .. } => "codec_not_in_format",
             Self::DecompressedTooLarge { .. } => "decompressed_too_large",
             Self::RecordTooLarge { .. } => "record_too_large",
             Self::Refused { .. } => "refused",
@@ -241,7 +252,8 @@ impl HaltReason {
             Self::RetentionLoss { from, .. } | Self::Diverged { from, .. } => Some(*from),
             Self::TopicRecreated { position, .. } | Self::Unexpected { position, .. } => Some(*position),
             Self::Corrupt { offset, .. }
-            | Self::UnsupportedFormat { offset, .. }
+            | Self::HeadersNotKept { offset }
+            | Self::CodecNotInFormat { offset, .. }
             | Self::DecompressedTooLarge { offset, .. }
             | Self::RecordTooLarge { offset, .. } => Some(*offset),
             Self::Refused { first, .. } => Some(*first),
@@ -259,12 +271,14 @@ impl HaltReason {
             Self::RetentionLoss { from, to } | Self::Diverged { from, to, .. } => {
                 OffsetRange::new(*from, *to)
             }
-            Self::RecordTooLarge { offset, .. } => OffsetRange::new(*offset, offset.saturating_add(1)),
+            Self::RecordTooLarge { offset, .. } | Self::HeadersNotKept { offset } => {
+                OffsetRange::new(*offset, offset.saturating_add(1))
+            }
             Self::Refused { first, last, .. } => OffsetRange::new(*first, last.saturating_add(1)),
             Self::TopicRecreated { .. }
             | Self::PositionMissing { .. }
             | Self::Corrupt { .. }
-            | Self::UnsupportedFormat { .. }
+            | Self::CodecNotInFormat { .. }
             | Self::DecompressedTooLarge { .. }
             | Self::Unauthorized { .. }
             | Self::TargetTopic { .. }
@@ -361,9 +375,10 @@ mod tests {
                 offset: 4711,
                 detail: "checksum".to_owned(),
             },
-            HaltReason::UnsupportedFormat {
+            HaltReason::HeadersNotKept { offset: 4711 },
+            HaltReason::CodecNotInFormat {
                 offset: 4711,
-                magic: 1,
+                codec: "zstd".to_owned(),
             },
             HaltReason::DecompressedTooLarge {
                 offset: 4711,

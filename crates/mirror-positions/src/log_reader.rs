@@ -257,7 +257,7 @@ impl LogReader {
                 Batch::Legacy(entry) => {
                     return Err(Failed::Final(PositionTopicError::LegacyFormat {
                         topic: Arc::clone(&self.tp.topic),
-                        offset: entry.offset,
+                        offset: entry.last_offset,
                         magic: entry.magic,
                     }));
                 }

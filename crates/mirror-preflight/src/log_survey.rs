@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use bytes::Bytes;
-use kafka_record::{Batch, Batches, Codec, CodecContexts, RecordBatch, RecordKeys};
+use kafka_record::{Batch, Batches, Codec, CodecContexts, RecordKeys};
 
 use crate::key_survey::KeySurvey;
 
@@ -82,7 +82,7 @@ impl LogSurvey {
             };
             let packing = self.packing(&batch);
             self.newest.extend(packing);
-            if let (Batch::V2(batch), Some(_)) = (&batch, packing) {
+            if packing.is_some() {
                 self.see_keys(partition, batch, scratch);
             }
         }
@@ -105,8 +105,12 @@ impl LogSurvey {
         }
     }
 
-    fn see_keys(&mut self, partition: i32, batch: &RecordBatch, scratch: &mut Scratch) {
+    fn see_keys(&mut self, partition: i32, batch: Batch, scratch: &mut Scratch) {
         let Scratch { codecs, payload } = scratch;
+        let Ok(batch) = batch.verified(codecs, DECOMPRESSED_BYTES_MAX) else {
+            self.unreadable += 1;
+            return;
+        };
         let Ok(records) = batch.decompressed(codecs, DECOMPRESSED_BYTES_MAX, payload) else {
             self.unreadable += 1;
             return;

@@ -1,12 +1,16 @@
 //! What the router is told: the mode, the target's limits, and when small batches are worth merging.
 
-use kafka_record::Codec;
+use kafka_record::{
+    BatchBuilder, Codec, CodecContexts, DownConversion, HeaderPolicy, OutgoingBatch, RecordError,
+};
 
 /// The settings of one source partition's router.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RouterConfig {
     /// How records find their target partition.
     pub partitioning: Partitioning,
+    /// The format of what leaves.
+    pub target_format: TargetFormat,
     /// Where records without a key go when routing by key.
     pub null_keys: NullKeys,
     /// The codec of every batch that leaves; `None` keeps the source batch's own.
@@ -26,6 +30,18 @@ pub struct RouterConfig {
     /// All open merge buffers leave when together they hold this many bytes: bounds what a router with many target
     /// partitions keeps.
     pub buffered_max_bytes: usize,
+}
+
+/// What the target's brokers take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TargetFormat {
+    /// Record batches (magic 2): Kafka 0.11 and later, Produce v3 and above.
+    RecordBatchV2,
+    /// Message sets of format 1, for brokers of 0.10. Every batch is taken apart for it, so all of them merge.
+    MessageSetV1 {
+        /// What becomes of records with headers, which this format does not have.
+        headers: HeaderPolicy,
+    },
 }
 
 /// How records find their target partition.
@@ -140,11 +156,38 @@ impl Default for MergeBelow {
 
 // === impl RouterConfig ===
 
+impl RouterConfig {
+    /// Makes what leaves of the records in `builder`. Records whose headers may not be lost were refused before.
+    pub(crate) fn finish(
+        &self,
+        builder: &mut BatchBuilder,
+        codec: Codec,
+        codecs: &mut CodecContexts,
+    ) -> Result<OutgoingBatch, RecordError> {
+        let level = self.target_level;
+        match self.target_format {
+            TargetFormat::RecordBatchV2 => builder.finish(codec, level, codecs),
+            TargetFormat::MessageSetV1 { headers: _ } => {
+                let headers = HeaderPolicy::Strip;
+                builder.finish_message_set(
+                    &DownConversion {
+                        codec,
+                        level,
+                        headers,
+                    },
+                    codecs,
+                )
+            }
+        }
+    }
+}
+
 impl Default for RouterConfig {
     /// Same partitions, same codec, everything the source shows, and limits of stock brokers.
     fn default() -> Self {
         Self {
             partitioning: Partitioning::Preserve,
+            target_format: TargetFormat::RecordBatchV2,
             null_keys: NullKeys::Preserve,
             target_codec: None,
             target_level: None,

@@ -1,6 +1,6 @@
 //! What stops a source partition inside the router.
 
-use kafka_record::RecordError;
+use kafka_record::{Codec, RecordError};
 
 /// Why a batch could not be routed. Offsets are the source's.
 ///
@@ -17,14 +17,6 @@ pub enum RouteError {
         /// What is wrong with it.
         #[source]
         cause: RecordError,
-    },
-    /// A batch of message format 0 or 1.
-    #[error("the batch at offset {offset} has message format {magic}, which is not supported")]
-    UnsupportedFormat {
-        /// Its offset.
-        offset: i64,
-        /// The format's number.
-        magic: i8,
     },
     /// The batch must be decompressed and grows beyond the limit.
     #[error("the batch at offset {offset} decompresses to more than {limit} bytes")]
@@ -43,6 +35,23 @@ pub enum RouteError {
         size: usize,
         /// The target's limit.
         limit: usize,
+    },
+    /// A record with headers, and a target that takes message sets, which have none.
+    /// [`crate::PartitionRouter::skip_record`] goes on without it.
+    #[error("the record at offset {offset} has headers, which the target's message format cannot hold")]
+    HeadersNotKept {
+        /// The record's offset.
+        offset: i64,
+    },
+    /// A batch that is to leave in a codec the target's message format does not know.
+    #[error(
+        "the batch at offset {offset} is to leave compressed with {codec}, which the target's message format does not know"
+    )]
+    CodecNotInFormat {
+        /// Base offset of the batch.
+        offset: i64,
+        /// The codec.
+        codec: Codec,
     },
     /// Records could not be made into a batch. They are lost to this router, which is broken from here on: start again
     /// from the acknowledged position.

@@ -246,8 +246,9 @@ impl Lanes {
             cause,
         };
         let bytes = builder.len_bytes();
-        let built = builder
-            .finish(codec, outlet.config.target_level, &mut outlet.bench.codecs)
+        let built = outlet
+            .config
+            .finish(&mut builder, codec, &mut outlet.bench.codecs)
             .map_err(encode)?;
         outlet.bench.return_builder(builder, bytes);
         self.ratio.observe(bytes, built.size(), codec);

@@ -7,9 +7,12 @@
 //! | forward | the batch goes on as it came, still compressed |
 //! | forward after a look | by key: all its keys lead to one target partition |
 //! | re-frame | same records, new batch: gaps from compaction, `LogAppendTime`, a batch that begins before our position, another codec asked for, a batch larger than the target takes |
+//! | up-convert | message formats 0 and 1: a batch of the present format is made of the entries, then routed as any other |
 //! | split | by key: its records are regrouped by target partition |
 //! | merge | small batches of one target partition become one |
 //! | drop | control records, aborted transactions, what is mirrored already, batches emptied by compaction; counted |
+//!
+//! For a target that takes message sets only ([`TargetFormat::MessageSetV1`]) all batches are taken apart, and leave merged.
 //!
 //! Every batch's checksum is verified before anything else: a mirror must not launder corruption.
 //!
@@ -38,12 +41,13 @@ mod partitioner;
 mod routed;
 mod router;
 mod size_split;
+mod source_batch;
 mod survey;
 mod target;
 mod workbench;
 
 pub use aborted::AbortedTransactions;
-pub use config::{Isolation, MergeBelow, NullKeys, Partitioning, RouterConfig};
+pub use config::{Isolation, MergeBelow, NullKeys, Partitioning, RouterConfig, TargetFormat};
 pub use error::RouteError;
 pub use partitioner::{murmur2, partition_for_key};
 pub use routed::{Answer, DropCounts, Entry, Routed, RoutedBatch};

@@ -21,8 +21,11 @@ pub struct Entry {
     pub entry: u64,
     /// Offset of its first record.
     pub base_offset: i64,
-    /// Its checksum, found to be right.
+    /// Its checksum, found to be right. Of message formats 0 and 1 that of the last entry, or of the wrapper.
     pub crc: u32,
+    /// The offset under which the log shows that checksum: the base offset, or in formats 0 and 1, where an entry is known
+    /// by the offset of its last record, that one.
+    pub crc_at: i64,
     /// Where the source goes on after it.
     pub next_offset: i64,
     /// Its partition leader epoch; -1 when unknown.
@@ -31,6 +34,8 @@ pub struct Entry {
     pub bytes: usize,
     /// Records that go on to the target.
     pub records: u32,
+    /// Records that go on without the headers they had.
+    pub headers_stripped: u32,
     /// Records that do not, and why.
     pub dropped: DropCounts,
 }
@@ -62,6 +67,8 @@ pub enum Answer {
     ForwardAfterLook,
     /// The records of one source batch in a new frame.
     Reframe,
+    /// The records of one message set of format 0 or 1.
+    UpConvert,
     /// Some records of one source batch, chosen by key.
     Split,
     /// Records of several source batches.
@@ -92,6 +99,7 @@ impl Answer {
             Self::Forward => "forward",
             Self::ForwardAfterLook => "forward_after_look",
             Self::Reframe => "reframe",
+            Self::UpConvert => "up_convert",
             Self::Split => "split",
             Self::Merge => "merge",
         }

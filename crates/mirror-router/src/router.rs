@@ -6,11 +6,12 @@ use kafka_record::{Batch, Codec, ControlRecord, RecordBatch, RecordKeys};
 
 use crate::Workbench;
 use crate::aborted::AbortedTransactions;
-use crate::config::{Isolation, MergeBelow, RouterConfig};
+use crate::config::{Isolation, MergeBelow, RouterConfig, TargetFormat};
 use crate::error::RouteError;
 use crate::lane::Origin;
 use crate::lanes::{Lanes, MovingRecord, Outlet};
 use crate::routed::{Answer, DropCounts, Entry, Routed};
+use crate::source_batch::{InLog, SourceBatch};
 use crate::survey::{LaneSet, NO_LANE, Survey, SurveyQuestion};
 use crate::target::Targets;
 
@@ -88,24 +89,20 @@ impl PartitionRouter {
         if self.broken_from.is_some() {
             return Err(RouteError::Broken);
         }
-        let batch = match batch {
-            Batch::V2(batch) => batch,
-            Batch::Legacy(entry) => {
-                return Err(RouteError::UnsupportedFormat {
-                    offset: entry.offset,
-                    magic: entry.magic,
-                });
-            }
+        let offset = match &batch {
+            Batch::V2(batch) => batch.header.base_offset,
+            // Where a wrapper begins is not known before it was read.
+            Batch::Legacy(set) => set.first_offset.min(self.position),
         };
-        let offset = batch.header.base_offset;
-        batch
-            .verify_crc()
-            .map_err(|cause| RouteError::Corrupt { offset, cause })?;
-        if let Some(dropped) = self.drop_whole(&batch, aborted)? {
-            out.push(Routed::Entry(self.begin_entry(&batch, 0, dropped)));
+        let source = SourceBatch::verified(batch, self.config.decompressed_cap, bench)
+            .map_err(|cause| RouteError::reading(offset, cause))?;
+        if let Some(dropped) = self.drop_whole(&source.batch, aborted)? {
+            out.push(Routed::Entry(self.begin_entry(&source, 0, 0, dropped)));
             return Ok(());
         }
-        self.guarded(out, |router, out| router.take_in(batch, &mut Call { bench, out }))
+        self.guarded(out, |router, out| {
+            router.take_in(source, &mut Call { bench, out })
+        })
     }
 
     /// All that waits to be merged leaves now, oldest first: no more data is at hand, or it has waited long enough.
@@ -221,24 +218,31 @@ impl PartitionRouter {
         Ok(None)
     }
 
-    fn traits(&self, batch: &RecordBatch) -> Result<Traits, RouteError> {
+    fn traits(&self, SourceBatch { batch, in_log }: &SourceBatch) -> Result<Traits, RouteError> {
         let header = &batch.header;
-        let own_codec = header.attributes.codec().map_err(|cause| RouteError::Corrupt {
-            offset: header.base_offset,
-            cause,
-        })?;
+        let offset = header.base_offset;
+        let packed = header
+            .attributes
+            .codec()
+            .map_err(|cause| RouteError::Corrupt { offset, cause })?;
+        let own_codec = in_log.converted_from.unwrap_or(packed);
         let codec = self.config.target_codec.unwrap_or(own_codec);
-        let must_rebuild = !header.is_dense()
+        let into_message_sets = self.config.target_format != TargetFormat::RecordBatchV2;
+        if into_message_sets && codec == Codec::Zstd {
+            return Err(RouteError::CodecNotInFormat { offset, codec });
+        }
+        let must_rebuild = into_message_sets
+            || !header.is_dense()
             || header.attributes.is_log_append_time()
             || header.base_offset < self.position
-            || codec != own_codec
+            || codec != packed
             || batch.size() > self.config.max_batch_bytes
             || self
                 .skipped
                 .range(header.base_offset..=header.last_offset())
                 .next()
                 .is_some();
-        let is_small = batch.size() < self.config.merge_below.bytes(own_codec);
+        let is_small = in_log.bytes < self.config.merge_below.bytes(own_codec);
         Ok(Traits {
             codec,
             must_rebuild,
@@ -247,7 +251,7 @@ impl PartitionRouter {
     }
 
     /// Routes a batch that has something to mirror.
-    fn take_in(&mut self, batch: RecordBatch, call: &mut Call<'_>) -> Result<(), RouteError> {
+    fn take_in(&mut self, batch: SourceBatch, call: &mut Call<'_>) -> Result<(), RouteError> {
         let traits = self.traits(&batch)?;
         if let Some(lane) = self.targets.only_lane()
             && self.may_pass(lane, traits)
@@ -264,20 +268,20 @@ impl PartitionRouter {
     /// Reads the records, then passes the batch on or moves its records.
     fn look(
         &mut self,
-        batch: RecordBatch,
+        source: SourceBatch,
         traits: Traits,
         decompressed: &mut Vec<u8>,
         lane_of_record: &mut Vec<u32>,
         call: &mut Call<'_>,
     ) -> Result<(), RouteError> {
-        let unread = batch.clone(); // shares the bytes
+        let unread = source.batch.clone(); // shares the bytes
         let seen = match self.survey(&unread, traits, decompressed, lane_of_record, call) {
             Ok(seen) => seen,
             Err(error) => {
                 return match self.targets.only_lane() {
                     // It was only to be merged: what cannot be read goes on as it came, as it would have alone.
                     Some(lane) if !traits.must_rebuild => {
-                        self.pass_on(batch, traits, lane, Answer::Forward, call)
+                        self.pass_on(source, traits, lane, Answer::Forward, call)
                     }
                     Some(_) | None => Err(error),
                 };
@@ -286,12 +290,12 @@ impl PartitionRouter {
         self.targets.end_of_batch(seen.survey.keyless_bytes);
         let answer = match seen.survey.lanes {
             LaneSet::One(lane) if self.may_pass(lane, traits) => {
-                return self.pass_on(batch, traits, lane, Answer::ForwardAfterLook, call);
+                return self.pass_on(source, traits, lane, Answer::ForwardAfterLook, call);
             }
             LaneSet::None | LaneSet::One(_) => Answer::Reframe,
             LaneSet::Many => Answer::Split,
         };
-        self.move_records(&batch, &seen, traits.codec, answer, call)
+        self.move_records(&source, &seen, traits.codec, answer, call)
     }
 
     fn survey<'a>(
@@ -331,17 +335,16 @@ impl PartitionRouter {
     /// The batch goes on as it came: at once, or, when it is small, after a wait for company.
     fn pass_on(
         &mut self,
-        batch: RecordBatch,
+        source: SourceBatch,
         traits: Traits,
         lane: u32,
         answer: Answer,
         call: &mut Call<'_>,
     ) -> Result<(), RouteError> {
-        let entry = self.begin_entry(
-            &batch,
-            batch.header.record_count.cast_unsigned(),
-            DropCounts::default(),
-        );
+        let records = source.batch.header.record_count.cast_unsigned();
+        let entry = self.begin_entry(&source, records, 0, DropCounts::default());
+        let SourceBatch { batch, in_log } = source;
+        let answer = in_log.answer(answer);
         call.out.push(Routed::Entry(entry));
         let origin = Origin::of_batch(&batch, entry.entry, answer);
         let mut outlet = Outlet {
@@ -361,7 +364,7 @@ impl PartitionRouter {
     /// Moves the surveyed records into their lanes.
     fn move_records(
         &mut self,
-        batch: &RecordBatch,
+        source: &SourceBatch,
         seen: &Seen<'_>,
         codec: Codec,
         answer: Answer,
@@ -373,9 +376,10 @@ impl PartitionRouter {
             too_large: survey.skipped,
             ..DropCounts::default()
         };
-        let entry = self.begin_entry(batch, survey.kept, dropped);
+        let entry = self.begin_entry(source, survey.kept, survey.headers_stripped, dropped);
         call.out.push(Routed::Entry(entry));
-        let header = &batch.header;
+        let header = &source.batch.header;
+        let answer = source.in_log.answer(answer);
         let mut outlet = Outlet {
             config: &self.config,
             targets: &self.targets,
@@ -401,15 +405,26 @@ impl PartitionRouter {
     }
 
     /// Books the batch: from here on it counts as taken in.
-    fn begin_entry(&mut self, batch: &RecordBatch, records: u32, dropped: DropCounts) -> Entry {
+    fn begin_entry(
+        &mut self,
+        SourceBatch { batch, in_log }: &SourceBatch,
+        records: u32,
+        headers_stripped: u32,
+        dropped: DropCounts,
+    ) -> Entry {
+        let InLog {
+            crc, crc_at, bytes, ..
+        } = *in_log;
         let entry = Entry {
             entry: self.next_entry,
             base_offset: batch.header.base_offset,
-            crc: batch.header.crc,
+            crc,
+            crc_at,
             next_offset: batch.header.next_offset().max(self.position),
             leader_epoch: batch.header.partition_leader_epoch,
-            bytes: batch.size(),
+            bytes,
             records,
+            headers_stripped,
             dropped,
         };
         self.next_entry += 1;

@@ -1,9 +1,11 @@
 //! A batch that the target will not take as it is becomes several smaller ones, records and their order kept.
 //!
 //! The codec stays, except for records that only fit without one: compressing what is compressed already makes it
-//! larger.
+//! larger. The format stays as well: parts of a message set are message sets.
 
-use kafka_record::{BatchBuilder, Codec, CodecContexts, OutgoingBatch, RecordError, RecordKeys};
+use kafka_record::{
+    BatchBuilder, Codec, CodecContexts, DownConversion, HeaderPolicy, OutgoingBatch, RecordError, RecordKeys,
+};
 
 /// Why a batch could not be split to a size.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -38,7 +40,7 @@ pub fn split_oversized(
         return Ok(vec![batch.clone()]);
     }
     split(batch, decompressed_cap, codecs, |records, codec, codecs| {
-        let mut split = SizeSplit::new(max_batch_bytes, codec, level, codecs);
+        let mut split = SizeSplit::new(batch, max_batch_bytes, codec, level, codecs);
         split.fit(records, 0)?;
         Ok(split.out)
     })
@@ -56,7 +58,7 @@ pub fn split_in_two(
         return Ok(vec![batch.clone()]);
     }
     split(batch, decompressed_cap, codecs, |records, codec, codecs| {
-        let mut split = SizeSplit::new(batch.size(), codec, level, codecs);
+        let mut split = SizeSplit::new(batch, batch.size(), codec, level, codecs);
         let (left, right) = records.split_at(records.len() / 2);
         Ok(vec![split.build(left)?, split.build(right)?])
     })
@@ -76,12 +78,15 @@ fn split(
     ) -> Result<Vec<OutgoingBatch>, SplitError>,
 ) -> Result<Vec<OutgoingBatch>, SplitError> {
     let codec = batch.codec().map_err(SplitError::Record)?;
+    let readable = batch.as_record_batch(codecs, decompressed_cap);
+    let batch = &readable.map_err(SplitError::Record)?;
+    let packed = batch.codec().map_err(SplitError::Record)?;
     let mut decompressed = Vec::new();
-    let payload: &[u8] = if codec == Codec::None {
+    let payload: &[u8] = if packed == Codec::None {
         batch.payload()
     } else {
         codecs
-            .decompress(codec, batch.payload(), decompressed_cap, &mut decompressed)
+            .decompress(packed, batch.payload(), decompressed_cap, &mut decompressed)
             .map_err(SplitError::Record)?;
         &decompressed
     };
@@ -93,6 +98,7 @@ fn split(
 }
 
 struct SizeSplit<'a> {
+    is_message_set: bool,
     max_batch_bytes: usize,
     codec: Codec,
     level: Option<i32>,
@@ -104,8 +110,15 @@ struct SizeSplit<'a> {
 // === impl SizeSplit ===
 
 impl<'a> SizeSplit<'a> {
-    fn new(max_batch_bytes: usize, codec: Codec, level: Option<i32>, codecs: &'a mut CodecContexts) -> Self {
+    fn new(
+        whole: &OutgoingBatch,
+        max_batch_bytes: usize,
+        codec: Codec,
+        level: Option<i32>,
+        codecs: &'a mut CodecContexts,
+    ) -> Self {
         Self {
+            is_message_set: whole.is_message_set(),
             max_batch_bytes,
             codec,
             level,
@@ -157,8 +170,17 @@ impl<'a> SizeSplit<'a> {
         for (timestamp, tail) in records {
             self.builder.push(*timestamp, tail);
         }
-        self.builder
-            .finish(codec, level, self.codecs)
-            .map_err(SplitError::Record)
+        let built = if self.is_message_set {
+            let headers = HeaderPolicy::Strip; // there are none in what is split
+            let conversion = DownConversion {
+                codec,
+                level,
+                headers,
+            };
+            self.builder.finish_message_set(&conversion, self.codecs)
+        } else {
+            self.builder.finish(codec, level, self.codecs)
+        };
+        built.map_err(SplitError::Record)
     }
 }

@@ -4,10 +4,12 @@
 
 use std::collections::BTreeSet;
 
-use kafka_record::{BatchHeader, Codec, HEADER_LEN, RecordError, RecordKey, RecordKeys};
+use kafka_record::{
+    BatchHeader, Codec, HEADER_LEN, HeaderPolicy, RecordError, RecordKey, RecordKeys, Records,
+};
 
 use crate::Workbench;
-use crate::config::RouterConfig;
+use crate::config::{RouterConfig, TargetFormat};
 use crate::error::RouteError;
 use crate::target::Targets;
 
@@ -41,6 +43,8 @@ pub(crate) struct Survey {
     pub(crate) lanes: LaneSet,
     /// Bytes of the kept records that have no key.
     pub(crate) keyless_bytes: usize,
+    /// Kept records that lose their headers.
+    pub(crate) headers_stripped: u32,
 }
 
 /// The lanes that a batch's records leave by.
@@ -112,7 +116,33 @@ impl SurveyQuestion<'_> {
                 lane_of_record.push(lane);
             }
         }
+        if let TargetFormat::MessageSetV1 { headers } = self.config.target_format {
+            survey.headers_stripped = self.lost_headers(payload, lane_of_record, headers)?;
+        }
         Ok(survey)
+    }
+
+    /// Records with headers among those that leave for a target without any.
+    fn lost_headers(
+        &self,
+        payload: &[u8],
+        lane_of_record: &[u32],
+        headers: HeaderPolicy,
+    ) -> Result<u32, RouteError> {
+        let base_offset = self.header.base_offset;
+        let mut stripped = 0;
+        for (record, lane) in Records::new(payload, self.header.record_count).zip(lane_of_record) {
+            let record = record.map_err(|cause| RouteError::reading(base_offset, cause))?;
+            if *lane == NO_LANE || record.headers.is_empty() {
+                continue;
+            }
+            if headers == HeaderPolicy::Refuse {
+                let offset = base_offset.saturating_add(i64::from(record.offset_delta));
+                return Err(RouteError::HeadersNotKept { offset });
+            }
+            stripped += 1;
+        }
+        Ok(stripped)
     }
 
     /// Does the record fit the target when it travels alone, compressed if that helps?
@@ -127,12 +157,12 @@ impl SurveyQuestion<'_> {
         let timestamp = self.header.record_timestamp(record.timestamp_delta);
         let mut size = builder.len_bytes() + builder.record_size(timestamp, record.tail.len());
         let plain = size;
-        if plain > limit && self.codec != Codec::None {
+        let may_be_smaller =
+            self.codec != Codec::None || self.config.target_format != TargetFormat::RecordBatchV2;
+        if plain > limit && may_be_smaller {
             builder.push(timestamp, record.tail);
-            size = builder
-                .finish(self.codec, self.config.target_level, &mut bench.codecs)
-                .map_err(|cause| RouteError::reading(offset, cause))?
-                .size();
+            let alone = self.config.finish(&mut builder, self.codec, &mut bench.codecs);
+            size = alone.map_err(|cause| RouteError::reading(offset, cause))?.size();
         }
         bench.return_builder(builder, plain);
         if size > limit {

@@ -24,6 +24,7 @@ pub(crate) struct Counters {
     produce_retries: AtomicU64,
     accepted_loss_offsets: AtomicU64,
     skipped_records: AtomicU64,
+    stripped_headers_records: AtomicU64,
 }
 
 /// The totals at one moment.
@@ -64,6 +65,8 @@ pub(crate) struct Totals {
     pub(crate) accepted_loss_offsets: u64,
     /// Records that the operator left out by name.
     pub(crate) skipped_records: u64,
+    /// Records that were routed without the headers they had.
+    pub(crate) stripped_headers_records: u64,
 }
 
 // === impl Counters ===
@@ -79,6 +82,7 @@ impl Counters {
     }
 
     pub(crate) fn routed(&self, entry: &Entry) {
+        add(&self.stripped_headers_records, u64::from(entry.headers_stripped));
         let dropped = entry.dropped;
         add(&self.control_offsets, u64::from(dropped.control));
         add(&self.aborted_offsets, u64::from(dropped.aborted));
@@ -91,7 +95,7 @@ impl Counters {
     pub(crate) fn answered(&self, answer: Answer) {
         let counter = match answer {
             Answer::Forward | Answer::ForwardAfterLook => &self.forwarded_batches,
-            Answer::Reframe | Answer::Split | Answer::Merge => &self.rebuilt_batches,
+            Answer::Reframe | Answer::UpConvert | Answer::Split | Answer::Merge => &self.rebuilt_batches,
         };
         add(counter, 1);
     }
@@ -161,6 +165,7 @@ impl Counters {
             produce_retries: load(&self.produce_retries),
             accepted_loss_offsets: load(&self.accepted_loss_offsets),
             skipped_records: load(&self.skipped_records),
+            stripped_headers_records: load(&self.stripped_headers_records),
         }
     }
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use kafka_client::read_back::{PlaceInLog, read_batch};
 use kafka_client::{CallOptions, ClientError, Cluster};
 use kafka_client_core::retry::{AdminDisposition, ProduceDisposition, classify_admin, classify_produce};
-use kafka_record::{BatchBuilder, Codec, CodecContexts, OutgoingBatch, RecordBatch, RecordError, Records};
+use kafka_record::{Batch, BatchBuilder, Codec, CodecContexts, OutgoingBatch, RecordError, Records};
 use kafka_wire::api::produce::{ProducePartition, ProduceRequest, ProduceTopic};
 use kafka_wire::api_key::ApiKey;
 use kafka_wire::error_code::ErrorCode;
@@ -188,15 +188,13 @@ async fn copy(
         topic_id: partition.topic_id,
         offset,
     };
-    let bytes = read_batch(&flow.source, &place)
+    let batch = read_batch(&flow.source, &place)
         .await
         .map_err(|error| error.to_string())?
         .ok_or_else(|| format!("the source has no record at offset {offset}"))?;
-    let batch =
-        RecordBatch::parse(bytes).map_err(|error| format!("the batch at offset {offset}: {error}"))?;
     let mut bench = flow.shared.workbenches.take();
     let alone = alone(
-        &batch,
+        batch,
         offset,
         flow.memory.decompressed_batch_bytes_max,
         &mut bench.codecs,
@@ -212,11 +210,12 @@ async fn copy(
 
 /// The record at `offset` in a batch of its own; `None` if the batch has none there.
 pub(crate) fn alone(
-    batch: &RecordBatch,
+    batch: Batch,
     offset: i64,
     decompressed_bytes_max: usize,
     codecs: &mut CodecContexts,
 ) -> Result<Option<OutgoingBatch>, RecordError> {
+    let batch = batch.verified(codecs, decompressed_bytes_max)?;
     let mut memory = Vec::new();
     let records = batch.decompressed(codecs, decompressed_bytes_max, &mut memory)?;
     let mut builder = BatchBuilder::new();

@@ -163,6 +163,14 @@ pub(crate) fn record_too_large_dropped(source: &TopicPartition, offset: i64, siz
     );
 }
 
+pub(crate) fn headers_stripped(source: &TopicPartition, offset: i64, target_topic: &str) {
+    warn!(
+        topic = %source.topic, partition = source.partition, offset, target_topic,
+        "records of this topic have headers, which the target (older than Kafka 0.11) cannot hold: mirrored without them, \
+         from the batch at this offset on, and counted (unsupported_headers = \"strip\")"
+    );
+}
+
 pub(crate) fn produce_retried(target: &TopicPartition, code: ErrorCode, attempt: u32) {
     // The first attempts belong to every leader election; an operator wants to hear of the ones that go on.
     if attempt >= 5 && attempt.is_power_of_two() {
@@ -414,6 +422,7 @@ pub(crate) fn stopped(totals: &Totals, halts: &[Halted]) {
         rebuilt_batches = totals.rebuilt_batches,
         filtered_offsets = totals.control_offsets + totals.aborted_offsets + totals.already_mirrored_offsets,
         lost_records = totals.dropped_records,
+        stripped_headers_records = totals.stripped_headers_records,
         halted_partitions = halts.len(),
         "mirror stopped"
     );

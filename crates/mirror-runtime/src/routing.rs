@@ -193,17 +193,14 @@ impl Routing {
                 Ok(()) => return Ok(()),
                 Err(error) => error,
             };
-            let (
-                RouteError::RecordTooLarge { offset, .. },
-                OnRefusedRecord::DeadLetter { topic },
-                Batch::V2(batch),
-            ) = (&error, self.shared.on_refused_record.clone(), batch)
+            let (RouteError::RecordTooLarge { offset, .. }, OnRefusedRecord::DeadLetter { topic }) =
+                (&error, self.shared.on_refused_record.clone())
             else {
                 return Err(error);
             };
             let mut bench = self.shared.workbenches.take();
             let alone = dead_letter::alone(
-                batch,
+                batch.clone(),
                 *offset,
                 self.outlets.decompressed_bytes_max,
                 &mut bench.codecs,
@@ -275,6 +272,10 @@ impl Routing {
             match routed {
                 Routed::Entry(entry) => {
                     self.shared.counters.routed(&entry);
+                    if entry.headers_stripped > 0 && self.shared.is_first_stripped(&self.partition.tp.topic) {
+                        let target = &self.partition.target_topic;
+                        events::headers_stripped(&self.partition.tp, entry.base_offset, target);
+                    }
                     self.partition
                         .handle_routed(entry.entry, entry.next_offset, entry.leader_epoch);
                     if is_planted(SeededBug::LostMarker) && entry.dropped.control > 0 {
@@ -346,7 +347,7 @@ fn target_batch(
 
 fn anchor_of(entry: Entry) -> SourceAnchor {
     SourceAnchor {
-        base_offset: entry.base_offset,
+        base_offset: entry.crc_at,
         last_offset: entry.next_offset - 1,
         crc: entry.crc,
     }

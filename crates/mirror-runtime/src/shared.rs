@@ -40,6 +40,8 @@ pub(crate) struct FlowShared {
     /// What this process held in earlier generations, and how far. A broker drops a group's positions with the topic, so
     /// when the topic comes back nothing else knows that it is another one.
     mirrored: Mutex<BTreeMap<TopicPartition, (TopicId, i64)>>,
+    /// Topics of which it was told that their records lose headers.
+    stripped: Mutex<BTreeSet<Arc<str>>>,
     state: Mutex<State>,
     aborted: watch::Sender<bool>,
     /// The way to the brokers of both clusters, once they are connected.
@@ -104,9 +106,15 @@ impl FlowShared {
             positions_missing: Mutex::default(),
             mirrored: Mutex::default(),
             state: Mutex::default(),
+            stripped: Mutex::default(),
             aborted: watch::Sender::new(false),
             reachability: Mutex::default(),
         })
+    }
+
+    /// Are these the first headers of this topic that are lost?
+    pub(crate) fn is_first_stripped(&self, topic: &Arc<str>) -> bool {
+        lock(&self.stripped).insert(Arc::clone(topic))
     }
 
     /// When the next bytes may be fetched: now, or the time to ask again.

@@ -118,6 +118,7 @@ fn totals(totals: &Totals) -> FlowTotals {
         acked_bytes: totals.acked_bytes,
         dropped_records: totals.dropped_records,
         skipped_records: totals.skipped_records,
+        stripped_headers_records: totals.stripped_headers_records,
         dead_lettered_records: totals.dead_lettered_records,
         accepted_loss_offsets: totals.accepted_loss_offsets,
         resumed_partitions: totals.resumed_partitions,

@@ -6,11 +6,14 @@
 //! - (B) Where all records can be read, their keys can be read, and are the same.
 //! - (C) Records that were read, written anew and read again are the same: key, value, headers, timestamp.
 //! - (D) A forwarded batch carries its payload under a header and a checksum that fit.
+//! - (E) What is converted from an old format is sound, reaches as far, and comes out the same after another conversion
+//!   there and back.
 
 use bytes::Bytes;
 use kafka_record::{
-    Batch, BatchBuilder, Batches, CodecContexts, ControlRecord, OutgoingBatch, RecordBatch, RecordHeader,
-    RecordKeys, RecordView, Records, fetched_position,
+    Batch, BatchBuilder, Batches, CodecContexts, ControlRecord, DownConversion, HeaderPolicy, LegacyBatch,
+    OutgoingBatch, RecordBatch, RecordHeader, RecordKeys, RecordView, Records, down_convert,
+    fetched_position, up_convert,
 };
 
 use crate::sealing::Sealing;
@@ -35,8 +38,9 @@ fn walk(bytes: &Bytes) {
             Ok(batch) => {
                 walked += batch.size();
                 next_offset = Some(batch.next_offset());
-                if let Batch::V2(batch) = batch {
-                    read(&batch, &mut codecs);
+                match batch {
+                    Batch::V2(batch) => read(&batch, &mut codecs),
+                    Batch::Legacy(set) => convert(&set, &mut codecs),
                 }
             }
             Err(_) => failed = true,
@@ -55,6 +59,44 @@ fn walk(bytes: &Bytes) {
         }
         Err(error) => assert!(failed, "only the headers alone are wrong: {error}"),
     }
+}
+
+/// (E)
+fn convert(set: &LegacyBatch, codecs: &mut CodecContexts) {
+    let entries: usize = set.entries().map(|entry| entry.size()).sum();
+    assert!(entries <= set.size(), "entries reach beyond their set");
+    let Ok(batch) = up_convert(set, codecs, CAP) else {
+        return;
+    };
+    batch.verify_crc().expect("invariant: what we write is sound");
+    assert_eq!(batch.header.next_offset(), set.next_offset());
+    let payload = batch.payload_bytes();
+    let records = Records::new(payload, batch.header.record_count).collect::<Result<Vec<_>, _>>();
+    let records = records.expect("invariant: what we write can be read");
+    let conversion = DownConversion {
+        codec: set.codec().expect("invariant: it was read"),
+        level: Some(1),
+        headers: HeaderPolicy::Refuse,
+    };
+    let outgoing = OutgoingBatch::forward(&batch);
+    let again = down_convert(&outgoing, &conversion, codecs, usize::MAX);
+    let again = again.expect("invariant: these records came from such a set");
+    let again = again.as_record_batch(codecs, usize::MAX);
+    let again = again.expect("invariant: what we write can be read");
+    let there_and_back = Records::new(again.payload(), again.record_count());
+    let there_and_back = there_and_back.map(|record| {
+        let record = record.expect("invariant: what we write can be read");
+        (
+            again.record_timestamp(record.timestamp_delta),
+            record.key,
+            record.value,
+        )
+    });
+    let records = records.iter().map(|record| {
+        let timestamp = batch.header.record_timestamp(record.timestamp_delta);
+        (timestamp, record.key, record.value)
+    });
+    assert!(records.eq(there_and_back), "records changed");
 }
 
 fn read(batch: &RecordBatch, codecs: &mut CodecContexts) {

@@ -8,8 +8,10 @@
 
 mod world;
 
-use kafka_record::{Batches, Codec, CodecContexts};
-use mirror_router::{AbortedTransactions, Isolation, MergeBelow, NullKeys, Partitioning, RouterConfig};
+use kafka_record::{Batches, Codec, CodecContexts, HeaderPolicy};
+use mirror_router::{
+    AbortedTransactions, Isolation, MergeBelow, NullKeys, Partitioning, RouterConfig, TargetFormat,
+};
 
 use crate::sealing::Sealing;
 use crate::selectors::Selectors;
@@ -46,13 +48,19 @@ pub(crate) fn one_input(input: &[u8]) {
     world.finish();
 }
 
-/// One byte each: partitions and null keys, isolation and aborted transactions, codec, merge threshold, largest batch,
+/// One byte each: partitions, null keys and the target's format, isolation and aborted transactions, codec, merge threshold, largest batch,
 /// sealing, flushes, start offset.
 fn settings(selectors: &mut Selectors<'_>) -> Settings {
     let partitions = selectors.byte();
     let partitioning = match i32::from(partitions % 8) {
         0 => Partitioning::Preserve,
         target_partitions => Partitioning::ByKey { target_partitions },
+    };
+    let target_format = if partitions & 0x40 == 0 {
+        TargetFormat::RecordBatchV2
+    } else {
+        let headers = HeaderPolicy::Refuse;
+        TargetFormat::MessageSetV1 { headers }
     };
     let null_keys = if partitions < 128 {
         NullKeys::Preserve
@@ -71,6 +79,7 @@ fn settings(selectors: &mut Selectors<'_>) -> Settings {
     let max_batch_bytes = selectors.choose([1_000_012, 2000, 400, 120]);
     let config = RouterConfig {
         partitioning,
+        target_format,
         null_keys,
         target_codec,
         target_level: Some(1),

@@ -1,6 +1,6 @@
 //! Makes record batches out of bytes that nearly are ones, so that an input's changes reach the code behind the checksum.
 //!
-//! A fuzzer does not guess a CRC-32C, and a changed byte of a compressed payload rarely leaves a payload. So lengths and
+//! A fuzzer does not guess a CRC, and a changed byte of a compressed payload rarely leaves a payload. So lengths and
 //! magic bytes are taken as they stand, and what depends on the rest is computed anew.
 
 use bytes::Bytes;
@@ -23,6 +23,7 @@ const MAGIC_AT: usize = 16;
 const CHECKSUM_AT: usize = 17;
 const CHECKED_FROM: usize = 21;
 const CODEC_AT: usize = 22;
+const OLD_CODEC_AT: usize = 17;
 
 // === impl Sealing ===
 
@@ -38,7 +39,9 @@ impl Sealing {
         let mut rest = input;
         while let Some((batch, after)) = split_batch(rest) {
             rest = after;
-            if self == Self::Compressed {
+            if is_of_old_format(batch) {
+                out.extend(self.old_entry(batch, codecs));
+            } else if self == Self::Compressed {
                 out.extend(sealed(&compressed(batch, codecs)));
             } else {
                 out.extend(sealed(batch));
@@ -47,14 +50,63 @@ impl Sealing {
         out.extend_from_slice(rest);
         Bytes::from(out)
     }
+
+    /// An entry of format 0 or 1. If it is a wrapper, the entries inside are treated as well.
+    fn old_entry(self, entry: &[u8], codecs: &mut CodecContexts) -> Vec<u8> {
+        let mut entry = entry.to_vec();
+        let number = entry
+            .get(OLD_CODEC_AT)
+            .map_or(0, |attributes| usize::from(attributes & 0b111));
+        let codec = Codec::ALL.get(number).copied().unwrap_or(Codec::None);
+        // Wrappers have no key: the value stands at a fixed place.
+        let value_at = if entry.get(MAGIC_AT) == Some(&0) { 26 } else { 34 };
+        if self == Self::Compressed && codec != Codec::None {
+            let inner = Self::Checksums.apply(entry.get(value_at..).unwrap_or_default(), codecs);
+            let mut value = Vec::new();
+            codecs
+                .compress(codec, Some(1), &inner, &mut value)
+                .expect("invariant: anything can be compressed");
+            entry.truncate(value_at);
+            let length = u32::try_from(value.len()).expect("invariant: inputs are small");
+            put(&mut entry, value_at - 4, length.to_be_bytes());
+            entry.append(&mut value);
+            let length = u32::try_from(entry.len() - LENGTH_END).expect("invariant: inputs are small");
+            put(&mut entry, LENGTH_AT, length.to_be_bytes());
+        }
+        let checksum = crc32(entry.get(MAGIC_AT..).unwrap_or_default());
+        put(&mut entry, LENGTH_END, checksum.to_be_bytes());
+        entry
+    }
 }
 
-/// The batch at the front, if all of it is there and it is one of magic 2.
+fn is_of_old_format(batch: &[u8]) -> bool {
+    batch.get(MAGIC_AT).is_some_and(|magic| *magic < 2)
+}
+
+/// The checksum of the old formats: zlib's, bit by bit.
+fn crc32(bytes: &[u8]) -> u32 {
+    const POLYNOMIAL: u32 = 0xedb8_8320;
+    let mut crc = u32::MAX;
+    for byte in bytes {
+        crc ^= u32::from(*byte);
+        for _ in 0..8 {
+            crc = (crc >> 1) ^ if crc & 1 == 1 { POLYNOMIAL } else { 0 };
+        }
+    }
+    !crc
+}
+
+/// The batch, or the entry of an old format, at the front, if all of it is there.
 fn split_batch(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let length = bytes.get(LENGTH_AT..)?.first_chunk()?;
     let size = LENGTH_END.checked_add(usize::try_from(i32::from_be_bytes(*length)).ok()?)?;
-    let is_batch = size >= HEADER_LEN && bytes.get(MAGIC_AT) == Some(&2);
-    if is_batch {
+    let size_min = match bytes.get(MAGIC_AT) {
+        Some(0) => 26,
+        Some(1) => 34,
+        Some(2) => HEADER_LEN,
+        _ => return None,
+    };
+    if size >= size_min {
         bytes.split_at_checked(size)
     } else {
         None

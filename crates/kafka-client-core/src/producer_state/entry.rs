@@ -1,7 +1,7 @@
 //! One batch of the producer between `enqueue` and the target's last word.
 
 use bytes::Bytes;
-use kafka_record::{BatchHeader, OutgoingBatch};
+use kafka_record::OutgoingBatch;
 use kafka_wire::error_code::ErrorCode;
 
 use super::types::StopReason;
@@ -76,11 +76,8 @@ impl<T> Entry<T> {
 
     /// The checksum that the batch was sent with; 0 before it is numbered.
     pub(super) fn crc(&self) -> u32 {
-        let header = self
-            .number
-            .as_ref()
-            .map(|number| BatchHeader::parse(&number.header));
-        header.and_then(Result::ok).map_or(0, |header| header.crc)
+        let header = self.number.as_ref().map(|number| &number.header);
+        header.map_or(0, |header| self.batch.checksum(header))
     }
 
     pub(super) fn indefinite(&self) -> Option<ErrorCode> {

@@ -49,9 +49,9 @@ pub struct ProduceBatchSet {
 #[derive(Debug, Clone)]
 pub struct Sent {
     pub tp: TopicPartition,
-    /// The 61 bytes of the header, stamped. A retry carries the identical bytes.
+    /// The 61 bytes of the header, stamped. A retry carries the identical bytes. Empty for a message set.
     pub header: Bytes,
-    /// The records, untouched.
+    /// The records, untouched; or the whole message set.
     pub payload: Bytes,
 }
 
@@ -68,6 +68,8 @@ pub enum ProducerEvent<T> {
         record_count: i32,
         /// The checksum that the batch was sent with: the log keeps it, unless the broker writes the batch anew.
         crc: u32,
+        /// Was it a message set? Then the checksum is that of the entry which holds the last record.
+        is_message_set: bool,
         /// Size with header, as counted by [`ProducerState::enqueue`](super::ProducerState::enqueue).
         bytes: usize,
     },

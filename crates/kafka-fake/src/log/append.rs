@@ -1,8 +1,8 @@
 //! What is written to the end of a log: clients' batches, transaction markers, and bytes put there by a test.
 
 use kafka_record::{
-    Attributes, Batch, BatchHeader, Batches, Codec, CodecContexts, ControlRecord, RecordBatch, RecordError,
-    Records,
+    Attributes, Batch, BatchHeader, Batches, Codec, CodecContexts, ControlRecord, LegacyBatch, RecordBatch,
+    RecordError, Records,
 };
 use kafka_wire::ErrorCode;
 
@@ -129,15 +129,19 @@ impl PartitionLog {
         for batch in Batches::new(bytes.clone()) {
             match batch? {
                 Batch::V2(batch) if batch.header.base_offset >= self.end => self.push(batch),
-                Batch::Legacy(entry) if entry.offset >= self.end => {
-                    self.store(StoredBatch::of(Batch::Legacy(entry)));
+                Batch::Legacy(set) if set.first_offset >= self.end => {
+                    // A log finds every entry by its own offset.
+                    for entry in set.entries() {
+                        self.store(StoredBatch::of(Batch::Legacy(entry)));
+                    }
                 }
                 Batch::V2(RecordBatch {
                     header: BatchHeader { base_offset, .. },
                     ..
                 })
-                | Batch::Legacy(kafka_record::LegacyEntry {
-                    offset: base_offset, ..
+                | Batch::Legacy(LegacyBatch {
+                    first_offset: base_offset,
+                    ..
                 }) => {
                     return Err(RecordError::OffsetRange {
                         base_offset,

@@ -196,7 +196,7 @@ pub(crate) fn base_offsets(records: &Bytes) -> Vec<i64> {
     Batches::new(records.clone())
         .map(|batch| match batch.expect("a batch") {
             kafka_record::Batch::V2(batch) => batch.header.base_offset,
-            kafka_record::Batch::Legacy(entry) => entry.offset,
+            kafka_record::Batch::Legacy(set) => set.first_offset,
         })
         .collect()
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use bytes::Bytes;
 
 use super::gzip::Gzip;
-use super::lz4::{self, Lz4};
+use super::lz4::{self, HeaderChecksum, Lz4};
 use super::output::Output;
 use super::snappy::{self, Snappy};
 use super::zstd::Zstd;
@@ -22,7 +22,11 @@ pub struct CodecContexts {
     lz4: Lz4,
     zstd: Zstd,
     compressed: Vec<u8>,
+    scratch: Vec<u8>,
 }
+
+/// Scratch memory above this size, in bytes, is given back after use.
+const SCRATCH_BYTES_KEPT: usize = 4 * 1024 * 1024;
 
 // === impl CodecContexts ===
 
@@ -51,13 +55,40 @@ impl CodecContexts {
             }
             Codec::Gzip => self.gzip.decompress(input, cap, out),
             Codec::Snappy => snappy::decompress(input, cap, out),
-            Codec::Lz4 => lz4::decompress(input, cap, out),
+            Codec::Lz4 => lz4::decompress(input, HeaderChecksum::Verified, cap, out),
             Codec::Zstd => self.zstd.decompress(input, cap, out),
         };
         if done.is_err() {
             out.clear();
         }
         done
+    }
+
+    /// As [`Self::decompress`], for the value of a wrapper of message format `magic`. In format 0 the header checksum of
+    /// LZ4 frames covers the wrong bytes (KAFKA-3160) and is not looked at, as Java does.
+    pub(crate) fn decompress_message_set(
+        &mut self,
+        codec: Codec,
+        magic: i8,
+        input: &[u8],
+        cap: usize,
+        out: &mut Vec<u8>,
+    ) -> Result<(), RecordError> {
+        if codec == Codec::Lz4 && magic == 0 {
+            return lz4::decompress(input, HeaderChecksum::Ignored, cap, out);
+        }
+        self.decompress(codec, input, cap, out)
+    }
+
+    /// Memory for one use within this crate; whatever it holds is to be overwritten.
+    pub(crate) fn take_scratch(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.scratch)
+    }
+
+    pub(crate) fn return_scratch(&mut self, scratch: Vec<u8>) {
+        if scratch.capacity() <= SCRATCH_BYTES_KEPT {
+            self.scratch = scratch;
+        }
     }
 
     /// Compresses records into `out`, which holds exactly the result afterwards.

@@ -62,11 +62,24 @@ impl Lz4 {
     }
 }
 
-pub(super) fn decompress(input: &[u8], cap: usize, out: &mut Vec<u8>) -> Result<(), RecordError> {
+/// What becomes of the checksum over a frame's header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum HeaderChecksum {
+    Verified,
+    /// Clients that wrote message format 0 computed it over the magic number as well (KAFKA-3160).
+    Ignored,
+}
+
+pub(super) fn decompress(
+    input: &[u8],
+    header_checksum: HeaderChecksum,
+    cap: usize,
+    out: &mut Vec<u8>,
+) -> Result<(), RecordError> {
     let mut output = Output::new(Codec::Lz4, out, cap);
     let mut rest = input;
     loop {
-        rest = read_frame(rest, &mut output)?;
+        rest = read_frame(rest, header_checksum, &mut output)?;
         // Java stops at the end of the first frame; what follows may be another one, or is ignored as there.
         if !rest.starts_with(&MAGIC) {
             break;
@@ -93,7 +106,7 @@ impl Frame {
     const CONTENT_SIZE: u8 = 1 << 3;
     const CONTENT_CHECKSUM: u8 = 1 << 2;
 
-    fn read(input: &[u8]) -> Result<(Self, &[u8]), RecordError> {
+    fn read(input: &[u8], header_checksum: HeaderChecksum) -> Result<(Self, &[u8]), RecordError> {
         let descriptor = input.strip_prefix(&MAGIC).ok_or(malformed("not an LZ4 frame"))?;
         let (&[flags, block_descriptor], mut rest) = descriptor.split_first_chunk().ok_or(CUT)?;
         if flags >> 6 != 1 {
@@ -117,7 +130,8 @@ impl Frame {
         }
         let (checked, _) = descriptor.split_at(descriptor.len() - rest.len());
         let (&checksum, rest) = rest.split_first().ok_or(CUT)?;
-        if checksum != XxHash32::oneshot(0, checked).to_le_bytes()[1] {
+        let expected = XxHash32::oneshot(0, checked).to_le_bytes()[1];
+        if header_checksum == HeaderChecksum::Verified && checksum != expected {
             return Err(malformed("wrong header checksum"));
         }
         let frame = Self {
@@ -132,8 +146,12 @@ impl Frame {
 }
 
 /// Decodes one frame; answers what follows it.
-fn read_frame<'a>(input: &'a [u8], output: &mut Output<'_>) -> Result<&'a [u8], RecordError> {
-    let (frame, mut rest) = Frame::read(input)?;
+fn read_frame<'a>(
+    input: &'a [u8],
+    header_checksum: HeaderChecksum,
+    output: &mut Output<'_>,
+) -> Result<&'a [u8], RecordError> {
+    let (frame, mut rest) = Frame::read(input, header_checksum)?;
     let start = output.filled();
     if frame.content_size.is_some_and(|size| size > output.left() as u64) {
         return Err(output.too_large());

@@ -4,7 +4,7 @@ use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kafka_record::Codec;
+use kafka_record::{Codec, HeaderPolicy};
 use mirror_core::topic_filter::TopicFilter;
 
 use super::{ClusterConfig, MembershipConfig, Rename};
@@ -40,6 +40,8 @@ pub struct FlowConfig {
     pub on_loss: OnLoss,
     /// What happens after the target refused a record for good.
     pub on_refused_record: OnRefusedRecord,
+    /// What becomes of record headers where the target is older than Kafka 0.11 and cannot hold them.
+    pub unsupported_headers: HeaderPolicy,
     /// A changed position is committed at most this long after the target's acknowledgement.
     pub commit_interval: Duration,
     /// Unchanged positions are committed again this often, so that they never expire.

@@ -1,5 +1,6 @@
 //! `[[flows]]`: what is mirrored from where to where, and how.
 
+use kafka_record::HeaderPolicy;
 use mirror_core::topic_filter::POSITIONS_TOPIC;
 
 use super::clusters::{Clusters, is_label};
@@ -18,6 +19,8 @@ const ISOLATION: [(&str, IsolationLevel); 2] = [
     ("read_uncommitted", IsolationLevel::ReadUncommitted),
     ("read_committed", IsolationLevel::ReadCommitted),
 ];
+const UNSUPPORTED_HEADERS: [(&str, HeaderPolicy); 2] =
+    [("halt", HeaderPolicy::Refuse), ("strip", HeaderPolicy::Strip)];
 const ON_LOSS: [(&str, OnLoss); 2] = [("halt", OnLoss::Halt), ("accept", OnLoss::Accept)];
 
 /// A flow, and what the other flows are compared with.
@@ -67,6 +70,7 @@ fn flow(section: &Section<'_>, clusters: &Clusters<'_>) -> Option<ReadFlow> {
     let membership = membership::read(section, &name, streams);
     let on_loss = section.word("on_loss", &ON_LOSS);
     let on_refused_record = policies::on_refused_record(section);
+    let unsupported_headers = section.word("unsupported_headers", &UNSUPPORTED_HEADERS);
     let brake = policies::brake(section);
     let refuse_short_retention = section.boolean("refuse_short_retention");
 
@@ -95,6 +99,7 @@ fn flow(section: &Section<'_>, clusters: &Clusters<'_>) -> Option<ReadFlow> {
         membership,
         on_loss: on_loss.unwrap_or(defaults::ON_LOSS),
         on_refused_record,
+        unsupported_headers: unsupported_headers.unwrap_or(defaults::UNSUPPORTED_HEADERS),
         commit_interval: defaults::COMMIT_INTERVAL,
         recommit_interval: defaults::RECOMMIT_INTERVAL,
         fetch: defaults::FETCH,

@@ -5,6 +5,8 @@ use std::num::NonZeroU64;
 use std::str::FromStr;
 use std::time::Duration;
 
+use kafka_record::HeaderPolicy;
+
 use super::arguments::Arguments;
 use super::usage::FLAGS;
 use crate::config::{BrakeConfig, HostPort, NullKeys, Partitioning};
@@ -44,6 +46,8 @@ pub struct Flags {
     pub partitioning: Partitioning,
     /// `--null.keys`, ours.
     pub null_keys: NullKeys,
+    /// `--unsupported.headers`, ours.
+    pub unsupported_headers: HeaderPolicy,
     /// `--bytes.per.second` and `--start.ramp.ms`, ours.
     pub brake: BrakeConfig,
     /// `--state.dir`, ours; `None` leaves the choice to the environment.
@@ -160,6 +164,7 @@ pub fn parse(arguments: &[String]) -> Result<Command, UsageError> {
         ("by-key", Partitioning::ByKey),
         ("preserve", Partitioning::Preserve),
     ];
+    let unsupported_headers = [("halt", HeaderPolicy::Refuse), ("strip", HeaderPolicy::Strip)];
     let log_format = [("text", LogFormat::Text), ("json", LogFormat::Json)];
     let flags = Flags {
         consumer_config: required("consumer.config")?.to_owned(),
@@ -180,6 +185,12 @@ pub fn parse(arguments: &[String]) -> Result<Command, UsageError> {
         new_consumer: given.has("new.consumer"),
         zookeeper_write_back: zookeeper_write_back(&given)?,
         null_keys: word(&given, "null.keys", &null_keys, "use preserve or spread")?,
+        unsupported_headers: word(
+            &given,
+            "unsupported.headers",
+            &unsupported_headers,
+            "use halt or strip",
+        )?,
         log_format: word(&given, "log.format", &log_format, "use text or json")?,
         source_addresses: addresses(&given, "source.addresses")?,
         target_addresses: addresses(&given, "target.addresses")?,

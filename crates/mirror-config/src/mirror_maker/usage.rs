@@ -98,6 +98,13 @@ pub const FLAGS: &[Flag] = &[
         &["true", "false"],
     ),
     ours(
+        "unsupported.headers",
+        "halt or strip",
+        "heliostat's own: where the target is older than Kafka 0.11 and knows no record headers, halt at a record that \
+         has some, or mirror it without. (default: halt)",
+        &["halt", "strip"],
+    ),
+    ours(
         "bytes.per.second",
         "SIZE",
         "heliostat's own: mirror no faster than this, as 52428800 or 50MiB. (default: no limit)",

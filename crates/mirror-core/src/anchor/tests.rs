@@ -151,10 +151,54 @@ fn row_d_the_same_batch_holds_whatever_the_topic_is_like() {
 }
 
 #[test]
-fn row_e_the_old_formats_have_other_checksums() {
+fn row_e_what_a_broker_may_have_converted_proves_nothing() {
+    let converted = with_batch(|batch| {
+        batch.magic = 1;
+        batch.crc ^= 1;
+    });
     for facts in ALL_FACTS {
-        let verdict = judge(&with_batch(|batch| batch.magic = 1), facts);
-        assert_eq!(verdict, AnchorVerdict::NotComparable(NotComparable::OldFormat));
+        let reason = if facts.compacted {
+            NotComparable::Compacted
+        } else {
+            NotComparable::OldFormat
+        };
+        assert_eq!(judge(&converted, facts), AnchorVerdict::NotComparable(reason));
+    }
+}
+
+/// An entry is known by the offset of its last record and by its checksum.
+#[test]
+fn entries_of_old_formats_hold_or_do_not() {
+    let anchor = SourceAnchor {
+        base_offset: 59,
+        last_offset: 59,
+        crc: 0xcafe,
+    };
+    let found = |crc, offset| FoundLog {
+        batch: Some(FoundBatch {
+            magic: 1,
+            base_offset: offset,
+            last_offset: offset,
+            record_count: -1,
+            crc,
+        }),
+        ..intact()
+    };
+    assert_eq!(anchor.judge(&found(0xcafe, 59), PLAIN), AnchorVerdict::Holds);
+    // The source keeps what it has, unless its cleaner is at work: another entry there is another log.
+    for other in [found(0xcafd, 59), found(0xcafe, 60)] {
+        assert!(matches!(
+            anchor.judge(&other, PLAIN),
+            AnchorVerdict::Mismatch { from: 59, to: 60, .. }
+        ));
+        let facts = TopicFacts {
+            compacted: true,
+            ..PLAIN
+        };
+        assert_eq!(
+            anchor.judge(&other, facts),
+            AnchorVerdict::NotComparable(NotComparable::Compacted)
+        );
     }
 }
 

@@ -226,7 +226,9 @@ pub fn judge_resume(log: &HaltedLog<'_>, asked: &AskedResume<'_>) -> Result<Resu
 pub fn judge_skip(log: &HaltedLog<'_>, offset: i64) -> Result<(), Refusal> {
     let tp = log.tp.clone();
     match log.reason {
-        HaltReason::Refused { .. } | HaltReason::RecordTooLarge { .. } => match log.reason.range() {
+        HaltReason::Refused { .. }
+        | HaltReason::RecordTooLarge { .. }
+        | HaltReason::HeadersNotKept { .. } => match log.reason.range() {
             Some(range) if range.offsets() > 1 => Err(Refusal::RecordUnknown {
                 range,
                 reason: log.reason.to_string(),
@@ -245,7 +247,7 @@ pub fn judge_skip(log: &HaltedLog<'_>, offset: i64) -> Result<(), Refusal> {
             }),
         },
         HaltReason::Corrupt { offset, .. }
-        | HaltReason::UnsupportedFormat { offset, .. }
+        | HaltReason::CodecNotInFormat { offset, .. }
         | HaltReason::DecompressedTooLarge { offset, .. } => Err(Refusal::WholeBatch {
             tp,
             offset: *offset,

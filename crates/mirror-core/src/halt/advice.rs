@@ -42,8 +42,13 @@ impl HaltReason {
                 "Check the source broker's disk and its replicas, then try again: {again}. If the batch is lost, {}",
                 behind_batch(&name, *offset)
             ),
-            Self::UnsupportedFormat { offset, .. } => format!(
-                "Convert the topic on the source (copy it with a current producer), or leave it out of the flow. To \
+            Self::HeadersNotKept { offset } => format!(
+                "To mirror such records without their headers, set unsupported_headers = \"strip\" in the flow \
+                 (mirror-maker: --unsupported.headers strip) and start again. Or leave this record out: heliostat skip \
+                 {name}@{offset}"
+            ),
+            Self::CodecNotInFormat { offset, .. } => format!(
+                "Name a codec that the target knows in compression.type (none, gzip, snappy or lz4) and start again. To \
                  lose the batch, {}",
                 behind_batch(&name, *offset)
             ),

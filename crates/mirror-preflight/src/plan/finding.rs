@@ -77,10 +77,13 @@ pub(super) fn sampled(survey: &LogSurvey, flow: &FlowConfig, partitions: (i32, i
     findings.extend(null_keys(survey, flow, partitions));
     let seen = |packing| survey.oldest.contains(&packing) || survey.newest.contains(&packing);
     if [0, 1].into_iter().any(|magic| seen(Packing::Legacy(magic))) {
-        findings.push(refused(
-            "old-format",
-            "it holds records of a message format before Kafka 0.11: a partition halts where such records begin".to_owned(),
-        ));
+        let mut words =
+            "it holds records of a message format before Kafka 0.11; they arrive in the present one"
+                .to_owned();
+        if seen(Packing::Legacy(0)) {
+            words += ", those of format 0 without a timestamp (-1), as they are: time limits of the target do not concern them";
+        }
+        findings.push(note("old-format", words));
     }
     let keeps_codec = flow
         .compression

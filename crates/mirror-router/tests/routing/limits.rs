@@ -105,19 +105,6 @@ fn a_large_record_that_compresses_well_is_no_trouble() {
     assert!(bench.batches().iter().all(|routed| routed.batch.size() <= 1000));
 }
 
-#[test]
-fn formats_before_kafka_0_11_are_refused_by_name() {
-    // Magic 1, as in the golden vectors of the shelf.
-    let bytes = "000000000000000a0000002d251a520101000000018bcfe56800ffffffff0000001768656c6c6f2068656c6c6f2068656c6c6f2068656c6c6f";
-    let bytes: Vec<u8> = (0..bytes.len())
-        .step_by(2)
-        .map(|at| u8::from_str_radix(&bytes[at..at + 2], 16).unwrap())
-        .collect();
-    let mut bench = Bench::new(never_merging());
-    let error = bench.try_route(parse(Bytes::from(bytes)));
-    assert_eq!(error, Err(RouteError::UnsupportedFormat { offset: 10, magic: 1 }));
-}
-
 /// A batch with a right checksum over a payload that is no payload.
 fn unreadable(base_offset: i64) -> Batch {
     let mut codecs = CodecContexts::new();

@@ -3,6 +3,7 @@
 mod answers;
 mod bench;
 mod limits;
+mod old_formats;
 mod source_log;
 mod world;
 
@@ -10,7 +11,7 @@ use std::collections::BTreeMap;
 
 use kafka_record::Codec;
 use mirror_router::{
-    AbortedTransactions, Answer, Isolation, MergeBelow, NullKeys, Partitioning, RouterConfig,
+    AbortedTransactions, Answer, Isolation, MergeBelow, NullKeys, Partitioning, RouterConfig, TargetFormat,
 };
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -313,6 +314,7 @@ fn config() -> impl Strategy<Value = RouterConfig> {
             )| {
                 RouterConfig {
                     partitioning,
+                    target_format: TargetFormat::RecordBatchV2,
                     null_keys,
                     target_codec,
                     target_level: None,

@@ -15,6 +15,7 @@ use tokio::time::Instant;
 
 use super::not_started::TopicNotReady;
 use super::{Generation, KnownTopic, SupervisedPartition};
+use crate::abilities::TargetFormat;
 use crate::committer::to_store;
 use crate::events;
 use crate::fetcher::FetcherCommand;
@@ -372,6 +373,12 @@ impl Generation {
                 Partitioning::Preserve => mirror_router::Partitioning::Preserve,
                 Partitioning::ByKey => mirror_router::Partitioning::ByKey {
                     target_partitions: target.partitions,
+                },
+            },
+            target_format: match self.flow.abilities.target_format {
+                TargetFormat::RecordBatchV2 => mirror_router::TargetFormat::RecordBatchV2,
+                TargetFormat::MessageSetV1 => mirror_router::TargetFormat::MessageSetV1 {
+                    headers: flow.unsupported_headers,
                 },
             },
             null_keys: match flow.null_keys {

@@ -173,9 +173,11 @@ impl Generation {
                     detail: cause.to_string(),
                 }
             }
-            RouteError::UnsupportedFormat { offset, magic } => {
-                HaltReason::UnsupportedFormat { offset, magic }
-            }
+            RouteError::HeadersNotKept { offset } => HaltReason::HeadersNotKept { offset },
+            RouteError::CodecNotInFormat { offset, codec } => HaltReason::CodecNotInFormat {
+                offset,
+                codec: codec.to_string(),
+            },
             RouteError::DecompressedTooLarge { offset, limit } => {
                 HaltReason::DecompressedTooLarge { offset, limit }
             }
@@ -188,9 +190,13 @@ impl Generation {
                 detail: format!("the records could not be made into a batch: {error}"),
             },
         };
-        let too_large = matches!(reason, HaltReason::RecordTooLarge { .. });
+        // What Java's producer throws at MirrorMaker before anything is sent.
+        let is_send_failure = matches!(
+            reason,
+            HaltReason::RecordTooLarge { .. } | HaltReason::HeadersNotKept { .. }
+        );
         self.flow.shared.halt(partition, reason);
-        if too_large && self.flow.shared.on_refused_record == OnRefusedRecord::Abort {
+        if is_send_failure && self.flow.shared.on_refused_record == OnRefusedRecord::Abort {
             self.flow.shared.abort_on_send_failure();
         }
     }

@@ -354,13 +354,20 @@ impl Producer {
                 base_offset,
                 record_count,
                 crc,
+                is_message_set,
                 bytes,
             } => {
                 if let Some(base_offset) = base_offset {
+                    // The entries of a message set are known by the offset of their last record.
+                    let (base_offset, in_anchor) = if is_message_set {
+                        (base_offset + i64::from(record_count) - 1, 1)
+                    } else {
+                        (base_offset, record_count)
+                    };
                     let target = TargetAnchor {
                         partition: tp.partition,
                         base_offset,
-                        record_count,
+                        record_count: in_anchor,
                         crc,
                         topic_id: TopicId::ZERO, // filled in where it is known
                     };

@@ -14,7 +14,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use kafka_client::Cluster;
 use kafka_client::read_back::{PlaceInLog, read_on};
-use kafka_record::{Batch, Batches, Codec, CodecContexts, OutgoingBatch, RecordError, RecordKeys};
+use kafka_record::{Batches, Codec, CodecContexts, OutgoingBatch, RecordError, RecordKeys};
 use kafka_wire::error_code::ErrorCode;
 use kafka_wire::ids::{NodeId, TopicPartition};
 use tokio::sync::{Semaphore, mpsc};
@@ -201,6 +201,7 @@ impl Likeness {
         codecs: &mut CodecContexts,
     ) -> Result<Self, RecordError> {
         let mut memory = Vec::new();
+        let batch = &batch.as_record_batch(codecs, decompressed_bytes_max)?;
         let codec = batch.codec()?;
         let payload: &[u8] = if codec == Codec::None {
             batch.payload()
@@ -250,13 +251,10 @@ fn find(
             break;
         }
         seen.next_offset = batch.next_offset().max(seen.next_offset);
-        let Batch::V2(batch) = batch else {
-            continue; // not mirrored, so not refused by the target
-        };
+        let batch = batch.verified(codecs, decompressed_bytes_max)?;
         if batch.header.attributes.is_control() {
             continue;
         }
-        batch.verify_crc()?;
         let payload = batch.decompressed(codecs, decompressed_bytes_max, &mut memory)?;
         for record in RecordKeys::new(payload, batch.header.record_count) {
             let record = record?;

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use kafka_record::{Batch, CodecContexts, RecordBatch, RecordKeys};
 use mirror_router::{
     AbortedTransactions, NullKeys, PartitionRouter, Partitioning, RouteError, Routed, RoutedBatch,
-    RouterConfig, Workbench, partition_for_key,
+    RouterConfig, TargetFormat, Workbench, partition_for_key,
 };
 
 use super::SOURCE_PARTITION;
@@ -120,16 +120,20 @@ impl World {
     }
 
     fn taken_in(&mut self, batch: &Batch, skipped: &[i64], out: Vec<Routed>) {
-        let Batch::V2(batch) = batch else {
-            panic!("a batch of an old format was taken in")
+        let (crc, bytes) = match batch {
+            Batch::V2(batch) => (batch.header.crc, batch.size()),
+            Batch::Legacy(set) => (set.last_crc(), set.size()),
         };
+        let cap = self.config.decompressed_cap;
+        let batch = batch.clone().verified(&mut self.codecs, cap);
+        let batch = &batch.expect("invariant: what was taken in has checksums that fit");
         let mut out = out.into_iter();
         let Some(Routed::Entry(entry)) = out.next() else {
             panic!("the entry comes first")
         };
         let next_offset = batch.header.next_offset().max(self.position);
         assert_eq!((entry.entry, entry.next_offset), (self.next_entry, next_offset));
-        assert_eq!((entry.crc, entry.bytes), (batch.header.crc, batch.size()));
+        assert_eq!((entry.crc, entry.bytes), (crc, bytes));
         let dropped = entry.dropped;
         let dropped = dropped.control + dropped.aborted + dropped.already_mirrored + dropped.too_large;
         let counted = entry.records.checked_add(dropped);
@@ -238,12 +242,13 @@ impl World {
     }
 
     fn leave_one(&mut self, routed: &RoutedBatch) {
-        let batch = as_target_stores_it(&routed.batch);
-        assert!(
-            batch.size() <= self.config.max_batch_bytes,
-            "(E) {} bytes",
-            batch.size()
-        );
+        let size = routed.batch.size();
+        assert!(size <= self.config.max_batch_bytes, "(E) {size} bytes");
+        let wants_sets = self.config.target_format != TargetFormat::RecordBatchV2;
+        assert_eq!(routed.batch.is_message_set(), wants_sets);
+        let batch = routed.batch.as_record_batch(&mut self.codecs, usize::MAX);
+        let batch = batch.expect("invariant: message sets are made by the router");
+        let batch = as_target_stores_it(&batch);
         assert!(batch.header.is_dense(), "(E) gaps");
         let target = Some(routed.target_partition);
         let first = self.waiting.get(&target).and_then(VecDeque::front);

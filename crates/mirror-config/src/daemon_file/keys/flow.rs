@@ -128,6 +128,12 @@ pub(in super::super) const FLOW: SectionKeys = SectionKeys {
             "none",
             "The topic on the target for on_refused_record = \"dead-letter\".",
         ),
+        value(
+            "unsupported_headers",
+            "\"halt\" or \"strip\"",
+            "\"halt\"",
+            "When a record has headers and the target is older than Kafka 0.11, which knows none: halt the partition, or mirror the record without them and count it.",
+        ),
         described(
             "bytes_per_second",
             SIZE,

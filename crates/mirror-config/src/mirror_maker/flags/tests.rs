@@ -45,6 +45,7 @@ fn the_walk_through() {
             new_consumer: false,
             zookeeper_write_back: None,
             null_keys: NullKeys::Preserve,
+            unsupported_headers: kafka_record::HeaderPolicy::Refuse,
             brake: crate::defaults::BRAKE,
             state_dir: None,
             admin_listen: None,

@@ -31,9 +31,10 @@ fn reasons() -> Vec<HaltReason> {
             offset: 100,
             detail: text(),
         },
-        HaltReason::UnsupportedFormat {
+        HaltReason::HeadersNotKept { offset: 100 },
+        HaltReason::CodecNotInFormat {
             offset: 100,
-            magic: 1,
+            codec: text(),
         },
         HaltReason::DecompressedTooLarge {
             offset: 100,
@@ -305,7 +306,7 @@ fn only_the_record_at_fault_can_be_skipped() {
         };
         let name = reason.name();
         match (judge_skip(&log, 100), name) {
-            (Ok(()), "record_too_large" | "refused") => {
+            (Ok(()), "record_too_large" | "refused" | "headers_not_kept") => {
                 assert_eq!(
                     judge_skip(&log, 99).unwrap_err().to_string(),
                     "the target refuses 100..101, not offset 99: type heliostat skip orders:3@100"
@@ -313,7 +314,7 @@ fn only_the_record_at_fault_can_be_skipped() {
             }
             (
                 Err(Refusal::WholeBatch { .. }),
-                "corrupt" | "unsupported_format" | "decompressed_too_large",
+                "corrupt" | "codec_not_in_format" | "decompressed_too_large",
             ) => {}
             (
                 Err(Refusal::NoRecordAtFault { .. }),

@@ -232,8 +232,8 @@ fn what_the_log_holds_is_told() {
     case.survey = Some(survey);
     let report = case.report(&flow(&[]));
     let expected = [
-        (Severity::Refused, "old-format"),
         (Severity::Warning, "transactions"),
+        (Severity::Note, "old-format"),
         (Severity::Note, "zstd"),
     ];
     assert_eq!(kinds(&report), expected);
