@@ -11,32 +11,47 @@ use crate::java::{self, Archive, Jvm};
 use crate::produce::Load;
 use crate::tool::{Tool, tool};
 use crate::zookeeper::ZooKeeper;
-use crate::{cache, scratch};
+use crate::{cache, jars, scratch};
 
 const ZOOKEEPER_ARCHIVE: &str = "zookeeper.jsa";
 
-/// The folder with this version's class archives; written on first use by one run of a broker and of the tool.
+/// The folder with this version's class archives; written on first use by one run of a broker, and of the tool in the tool's own version.
 pub(crate) fn folder(jvm: &Jvm) -> Result<PathBuf> {
     cache::entry(&jvm.archive_entry()?, |folder| {
         let (broker_archive, tool_archive) = java::archive_paths(folder);
-        let options = ClusterOptions::default();
         let broker_archive = Archive::Write(broker_archive);
-        if jvm.jars.version.needs_zookeeper {
-            return train_with_zookeeper(jvm, &options, &broker_archive);
+        if jvm.jars.version.number == jars::V3_9_2 {
+            train_with_tool(jvm, &broker_archive, &Archive::Write(tool_archive))
+        } else if jvm.jars.version.needs_zookeeper {
+            train_with_zookeeper(jvm, &broker_archive)
+        } else {
+            train_alone(jvm, &broker_archive)
         }
-        let mut cluster = Cluster::launch(jvm, &options, &broker_archive, None)?;
-        let tool = Tool::start(jvm, &Archive::Write(tool_archive))?;
-        cluster.wait_until_serving(&tool)?;
-        exercise(&tool, &cluster.bootstrap())?;
-        tool.end()?;
-        cluster.broker(1).stop()
     })
 }
 
-/// The tool is of one version only; here it serves a broker of another one, and learns nothing.
-fn train_with_zookeeper(jvm: &Jvm, options: &ClusterOptions, broker_archive: &Archive) -> Result<()> {
-    let registry = Registry::own(options)?;
-    let mut cluster = Cluster::launch(jvm, options, broker_archive, Some(registry))?;
+fn train_with_tool(jvm: &Jvm, broker_archive: &Archive, tool_archive: &Archive) -> Result<()> {
+    let mut cluster = Cluster::launch(jvm, &ClusterOptions::default(), broker_archive, None)?;
+    let tool = Tool::start(jvm, tool_archive)?;
+    cluster.wait_until_serving(&tool)?;
+    exercise(&tool, &cluster.bootstrap())?;
+    tool.end()?;
+    cluster.broker(1).stop()
+}
+
+/// Jars without ZooKeeper's client cannot run the tool: it serves this broker from its own version.
+fn train_alone(jvm: &Jvm, broker_archive: &Archive) -> Result<()> {
+    let mut cluster = Cluster::launch(jvm, &ClusterOptions::default(), broker_archive, None)?;
+    cluster.wait_until_serving(tool()?)?;
+    exercise(tool()?, &cluster.bootstrap())?;
+    cluster.broker(1).stop()
+}
+
+/// As [`train_alone`], with what brokers of every era understand.
+fn train_with_zookeeper(jvm: &Jvm, broker_archive: &Archive) -> Result<()> {
+    let options = ClusterOptions::default();
+    let registry = Registry::own(&options)?;
+    let mut cluster = Cluster::launch(jvm, &options, broker_archive, Some(registry))?;
     cluster.wait_until_serving(tool()?)?;
     let topic = "t".to_owned();
     let admin = cluster.admin();
