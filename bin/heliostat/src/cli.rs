@@ -9,12 +9,15 @@ use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use clap_complete::Shell;
 use mirror_config::mirror_maker::{FLAGS, LogFormat};
+use mirror_core::catch_up::CatchUpGoal;
 
 use crate::admin::Place;
 use crate::demo::{self, Demo};
 use crate::discover::{self, Discover};
+use crate::output::Format;
 use crate::preflight::{self, Question};
 use crate::resume::Resume;
+use crate::run::Run;
 use crate::skip::Skip;
 use crate::status::Status;
 use crate::{halts, resume, skip, status};
@@ -25,7 +28,7 @@ pub(crate) enum Invocation {
     /// Mirror, by MirrorMaker 1's command line: these are the arguments behind the command's name.
     MirrorMaker(Vec<OsString>),
     /// Mirror, by a file of ours.
-    Run { file: PathBuf, log_format: LogFormat },
+    Run(Run),
     /// Look whether a configuration can run.
     Check(Question),
     /// Say what would become of each topic.
@@ -68,7 +71,7 @@ pub(crate) fn read(arguments: Vec<OsString>) -> Result<Invocation, clap::Error> 
     let mut command = command();
     let matches = command.try_get_matches_from_mut(arguments)?;
     let asked = matches.subcommand().and_then(|(name, matches)| match name {
-        RUN => run(matches),
+        RUN => run(matches).map(Invocation::Run),
         CHECK => Some(Invocation::Check(Question::of(matches))),
         PLAN => Some(Invocation::Plan(Question::of(matches))),
         "status" => Some(Invocation::Status(status::of(matches))),
@@ -82,16 +85,22 @@ pub(crate) fn read(arguments: Vec<OsString>) -> Result<Invocation, clap::Error> 
     asked.ok_or_else(|| command.error(ErrorKind::MissingSubcommand, "a command is missing"))
 }
 
-fn run(matches: &ArgMatches) -> Option<Invocation> {
+fn run(matches: &ArgMatches) -> Option<Run> {
     let file: &PathBuf = matches.get_one("config")?;
     let log_format: Option<&String> = matches.get_one("log-format");
     let log_format = match log_format.map(String::as_str) {
         Some("json") => LogFormat::Json,
         _ => LogFormat::Text,
     };
-    Some(Invocation::Run {
+    let goal: Option<&String> = matches.get_one("until-caught-up");
+    Some(Run {
         file: file.clone(),
         log_format,
+        until_caught_up: goal.map(|goal| match goal.as_str() {
+            "lag" => CatchUpGoal::Lag,
+            _ => CatchUpGoal::Start,
+        }),
+        format: matches.get_one("output").copied().unwrap_or_default(),
     })
 }
 
@@ -134,6 +143,12 @@ fn mirror_maker_command() -> Command {
         .args(FLAGS.iter().map(|flag| {
             let argument = Arg::new(flag.name).long(flag.name).help(flag.help);
             match flag.argument {
+                Some(value) if flag.alone.is_some() => argument
+                    .value_name(value)
+                    .num_args(0..=1)
+                    .require_equals(true)
+                    .default_missing_value(flag.alone.unwrap_or_default())
+                    .value_parser(flag.values.to_vec()),
                 Some(value) if flag.values.is_empty() => argument.value_name(value),
                 Some(value) => argument.value_name(value).value_parser(flag.values.to_vec()),
                 None => argument.action(ArgAction::SetTrue),
@@ -145,7 +160,8 @@ fn run_command() -> Command {
     Command::new(RUN)
         .about("Mirror what a heliostat.toml asks for: any number of flows in one process")
         .after_help(
-            "Exit codes: 0 drained after a signal; 1 it cannot start; 2 the command line is wrong; 130 and 143 a second \
+            "Exit codes: 0 drained after a signal, or caught up; 3 ended by --until-caught-up and something is missing; 4 the \
+             same, and all of it belongs to open transactions; 1 it cannot start; 2 the command line is wrong; 130 and 143 a second \
              signal; 255 the mirror failed.",
         )
         .arg(
@@ -165,6 +181,24 @@ fn run_command() -> Command {
                 .default_value("text")
                 .help("How log lines are written to standard error"),
         )
+        .arg(
+            Arg::new("until-caught-up")
+                .long("until-caught-up")
+                .value_name("GOAL")
+                .value_parser(["start", "lag"])
+                .num_args(0..=1)
+                .require_equals(true)
+                .default_missing_value("start")
+                .help("End by itself: when what the source held at the start is on the target, or, with =lag, when nothing is left to mirror"),
+        )
+        .arg(
+            Arg::new("output")
+                .long("output")
+                .value_name("FORMAT")
+                .value_parser(value_parser!(Format))
+                .default_value("table")
+                .help("How --until-caught-up tells what came out, on standard output"),
+        )
 }
 
 fn completions_command() -> Command {
@@ -182,8 +216,11 @@ mod tests {
     use clap_complete::Shell;
 
     use mirror_config::mirror_maker::LogFormat;
+    use mirror_core::catch_up::CatchUpGoal;
 
     use super::{Invocation, command, read};
+    use crate::output::Format;
+    use crate::run::Run;
 
     fn invocation(line: &[&str]) -> Result<Invocation, clap::Error> {
         read(line.iter().map(Into::into).collect())
@@ -215,13 +252,26 @@ mod tests {
     #[test]
     fn a_run_has_a_file() {
         let asked = invocation(&["heliostat", "run", "-c", "a.toml", "--log-format", "json"]).unwrap();
-        let expected = |log_format| Invocation::Run {
-            file: "a.toml".into(),
-            log_format,
+        let expected = |log_format, until_caught_up| {
+            Invocation::Run(Run {
+                file: "a.toml".into(),
+                log_format,
+                until_caught_up,
+                format: Format::Table,
+            })
         };
-        assert_eq!(asked, expected(LogFormat::Json));
+        assert_eq!(asked, expected(LogFormat::Json, None));
         let asked = invocation(&["heliostat", "run", "--config=a.toml"]).unwrap();
-        assert_eq!(asked, expected(LogFormat::Text));
+        assert_eq!(asked, expected(LogFormat::Text, None));
+        for (flag, goal) in [
+            ("--until-caught-up", CatchUpGoal::Start),
+            ("--until-caught-up=start", CatchUpGoal::Start),
+            ("--until-caught-up=lag", CatchUpGoal::Lag),
+        ] {
+            let asked = invocation(&["heliostat", "run", flag, "-c", "a.toml"]).unwrap();
+            assert_eq!(asked, expected(LogFormat::Text, Some(goal)));
+        }
+        assert!(invocation(&["heliostat", "run", "-c", "a", "--until-caught-up=soon"]).is_err());
         assert!(invocation(&["heliostat", "run"]).is_err());
         assert!(invocation(&["heliostat", "run", "-c", "a", "--log-format", "xml"]).is_err());
     }

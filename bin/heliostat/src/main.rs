@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod admin;
+mod catch_up;
 mod check;
 mod cli;
 mod demo;
@@ -32,7 +33,7 @@ use cli::Invocation;
 fn main() -> ExitCode {
     match cli::read(std::env::args_os().collect()) {
         Ok(Invocation::MirrorMaker(arguments)) => mirror_maker::run(&arguments),
-        Ok(Invocation::Run { file, log_format }) => run::run(&file, log_format),
+        Ok(Invocation::Run(asked)) => run::run(&asked),
         Ok(Invocation::Check(question)) => check::run(&question),
         Ok(Invocation::Plan(question)) => plan::run(&question),
         Ok(Invocation::Status(asked)) => status::run(&asked),

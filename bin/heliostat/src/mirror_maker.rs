@@ -3,8 +3,9 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use mirror_config::mirror_maker::{self, Command, Flags};
+use mirror_config::mirror_maker::{self, Command, Flags, LogFormat};
 
+use crate::output::Format;
 use crate::voice::Voice;
 use crate::{environment, logging, process, report};
 
@@ -47,7 +48,11 @@ fn mirror(flags: &Flags) -> ExitCode {
         Ok(resolved) => {
             logging::notices(&resolved.notices);
             let voice = Voice::mirror_maker(&resolved.config);
-            process::run(resolved.config, &voice)
+            let format = match flags.log_format {
+                LogFormat::Text => Format::Table,
+                LogFormat::Json => Format::Json,
+            };
+            process::run(resolved.config, &voice, format)
         }
         Err(errors) => {
             for error in &errors.0 {

@@ -75,6 +75,12 @@ pub(crate) fn describe(command: Command) -> Command {
         .args(flags().map(|flag| {
             let argument = Arg::new(flag.name).long(flag.name).help(flag.help);
             match flag.argument {
+                Some(value) if flag.alone.is_some() => argument
+                    .value_name(value)
+                    .num_args(0..=1)
+                    .require_equals(true)
+                    .default_missing_value(flag.alone.unwrap_or_default())
+                    .value_parser(flag.values.to_vec()),
                 Some(value) if flag.values.is_empty() => argument.value_name(value),
                 Some(value) => argument.value_name(value).value_parser(flag.values.to_vec()),
                 None => argument.action(ArgAction::SetTrue),
@@ -132,7 +138,11 @@ fn given(matches: &ArgMatches) -> Vec<String> {
         if flag.argument.is_none() {
             arguments.extend(matches.get_flag(flag.name).then_some(name));
         } else if let Some(value) = matches.get_one::<String>(flag.name) {
-            arguments.extend([name, value.clone()]);
+            if flag.alone.is_some() {
+                arguments.push(format!("{name}={value}"));
+            } else {
+                arguments.extend([name, value.clone()]);
+            }
         }
     }
     arguments

@@ -7,19 +7,21 @@ use mirror_runtime::{Mirror, Outcome};
 use tokio::runtime::{self, Runtime};
 use tokio::sync::oneshot;
 
+use crate::output::Format;
 use crate::outside::Outside;
 use crate::supervise::{self, End, EndSignals};
 use crate::voice::Voice;
-use crate::{names, report};
+use crate::{catch_up, names, report};
 
 /// MirrorMaker's exit code when the target refused a record for good: `sys.exit(-1)`.
 const ABORTED_ON_SEND_FAILURE: u8 = 255;
 
-/// Mirrors until a signal, a failure, or a refused record that ends the process.
-pub(crate) fn run(config: Config, voice: &Voice) -> ExitCode {
+/// Mirrors until a signal, a failure, a refused record that ends the process, or until it has caught up where that is asked
+/// for; `format` is how the last is told.
+pub(crate) fn run(config: Config, voice: &Voice, format: Format) -> ExitCode {
     match runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => {
-            let code = runtime.block_on(run_until_end(config, voice));
+            let code = runtime.block_on(run_until_end(config, voice, format));
             leave(runtime);
             code
         }
@@ -35,7 +37,7 @@ fn leave(runtime: Runtime) {
     runtime.shutdown_background();
 }
 
-async fn run_until_end(config: Config, voice: &Voice) -> ExitCode {
+async fn run_until_end(config: Config, voice: &Voice, format: Format) -> ExitCode {
     for cluster in config.flows.iter().flat_map(|flow| [&flow.source, &flow.target]) {
         if let Err(error) = names::check(cluster).await {
             report::error(&error);
@@ -79,6 +81,10 @@ async fn run_until_end(config: Config, voice: &Voice) -> ExitCode {
         End::Run(Ok(Outcome::AbortedOnSendFailure)) => {
             voice.ended_by_refusal();
             ExitCode::from(ABORTED_ON_SEND_FAILURE)
+        }
+        End::Run(Ok(Outcome::CatchUp(report))) => {
+            voice.ended();
+            catch_up::tell(&report, format)
         }
         End::Run(Err(error)) => failed(&error),
         End::Killed(signal) => supervise::killed_by(signal),

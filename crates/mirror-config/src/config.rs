@@ -11,6 +11,8 @@ mod rename;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use mirror_core::catch_up::CatchUpGoal;
+
 pub use cluster::{Bootstrap, ClusterConfig, HostPort, ZooKeeperConnect};
 pub use flow::{
     BrakeConfig, CompressionConfig, FetchConfig, FlowConfig, IsolationLevel, NullKeys, OnLoss,
@@ -48,6 +50,10 @@ pub struct MemoryConfig {
 pub struct LifeConfig {
     /// After a signal: how long to wait for outstanding acknowledgements and the last commit.
     pub drain_timeout: Duration,
+    /// When to end without being asked; `None` mirrors on.
+    pub until_caught_up: Option<CatchUpGoal>,
+    /// How long nothing may move before a run with such a goal ends without having reached it.
+    pub until_caught_up_wait: Duration,
 }
 
 /// Where the process can be asked how it is: `/metrics`, `/healthz`, `/readyz`, `/status`.

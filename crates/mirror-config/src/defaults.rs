@@ -144,6 +144,9 @@ pub const DECOMPRESSED_BATCH_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Drain after a signal. What brokers that answer still hold is acknowledged in a fraction of this; what others hold is
 /// repeated by the next start. With the last commit, the process is gone within 5 s in any case.
 pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(3);
+/// A run with `--until-caught-up` that sees nothing move for this long ends without having caught up. Longer than a broker's
+/// restart, and than the transactions of most producers (`transaction.timeout.ms`, 1 min by default).
+pub const UNTIL_CAUGHT_UP_WAIT: Duration = Duration::from_mins(5);
 
 /// Fetch requests of a flow whose file does not shape them.
 pub const FETCH: FetchConfig = FetchConfig {

@@ -176,6 +176,8 @@ fn assemble(
         },
         life: LifeConfig {
             drain_timeout: defaults::DRAIN_TIMEOUT,
+            until_caught_up: flags.until_caught_up,
+            until_caught_up_wait: flags.until_caught_up_wait,
         },
         admin: flags.admin_listen.clone().map(|listen| AdminConfig { listen }),
         state: StateConfig { dir },

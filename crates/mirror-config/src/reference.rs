@@ -112,7 +112,18 @@ fn mirror_maker_flags() -> String {
     page.table(
         ["code", "when"],
         [
-            ["0", "a signal asked it to end, and it drained; or `--version`"],
+            [
+                "0",
+                "a signal asked it to end, and it drained; or it has caught up, with `--until.caught.up`; or `--version`",
+            ],
+            [
+                "3",
+                "`--until.caught.up` ended it and something is missing, as the table it prints says; or a signal came before",
+            ],
+            [
+                "4",
+                "`--until.caught.up` ended it, and all that is missing belongs to transactions that did not end",
+            ],
             [
                 "1",
                 "the command line or a file is wrong, or no bootstrap name can be resolved; also `--help`",

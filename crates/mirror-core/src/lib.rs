@@ -10,6 +10,7 @@
 //! | [`position_record`] | which position holds, of all that stand in a topic of positions? |
 //! | [`anchor`] | do a position and the target's log still belong together? |
 //! | [`brake`] | how long to wait before the next bytes may move? |
+//! | [`catch_up`] | has a run that ends by itself reached its end, and what is missing if not? |
 //! | [`halt`] | why does this partition stand still, and what should the operator do? |
 //! | [`control`] | what may an operator ask a running process for, and may this partition go on there? |
 //! | [`status`] | how is a process doing? |
@@ -22,6 +23,7 @@
 pub mod anchor;
 pub mod brake;
 pub mod budget;
+pub mod catch_up;
 pub mod control;
 pub mod halt;
 pub mod offset_range;

@@ -41,7 +41,8 @@ pub(crate) struct Committer {
 
 impl Committer {
     /// Commits until `stop` turns true, then once more, and ends.
-    pub(crate) async fn run(mut self, mut stop: watch::Receiver<bool>) -> Result<(), RunError> {
+    /// Answers whether the last commit stored every position.
+    pub(crate) async fn run(mut self, mut stop: watch::Receiver<bool>) -> Result<bool, RunError> {
         let mut ticks = interval(self.interval);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut all_due = Instant::now() + self.recommit;
@@ -58,7 +59,7 @@ impl Committer {
             let committed = self.commit(all).await;
             self.tell(&committed);
             if stopping {
-                return committed.map(drop);
+                return committed.map(|refused| refused.is_empty());
             }
         }
     }

@@ -24,6 +24,7 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use crate::abilities::{self, Abilities};
+use crate::catch_up::{self, look_at_ends};
 use crate::connect;
 use crate::control::FlowCommand;
 use crate::events;
@@ -102,6 +103,7 @@ pub(crate) struct Flow {
     _remembering: Task<()>,
     _target_watch: Task<()>,
     _ways: [Task<()>; 2],
+    _ends: Option<Task<()>>,
 }
 
 /// How a flow ended.
@@ -162,6 +164,9 @@ impl FlowContext {
                 let count = i32::try_from(topic.partitions.len()).unwrap_or(i32::MAX);
                 matching.insert(Arc::clone(name), count);
             }
+        }
+        if let Some(catch_up) = &self.shared.catch_up {
+            catch_up.learn_topics(&matching);
         }
         let mut topics = self.topics();
         let first = topics.at_start.is_none();
@@ -314,6 +319,10 @@ impl Flow {
             skipped: Mutex::default(),
         });
         context.learn_topics(&first_look(&context).await);
+        let ends = shared.catch_up.clone().map(|catch_up| {
+            let looking = look_at_ends(Arc::clone(&context), catch_up);
+            shared.tasks.start("ends of the source's logs", looking)
+        });
         loop {
             match join::check_reverse_flow(&context).await {
                 Err(error) if error.may_pass() => events::positions_unavailable(backoff.attempts(), &error),
@@ -335,6 +344,7 @@ impl Flow {
             state,
             leave_until: None,
             _ways: ways,
+            _ends: ends,
         })
     }
 
@@ -365,6 +375,7 @@ impl Flow {
                 MembershipEvent::Revoking { .. } | MembershipEvent::Lost { .. } => {}
                 MembershipEvent::Failed(error) => return FlowEnd::Failed(RunError::Membership(error)),
             }
+            shared.set_assigned(None);
             shared.remove_all_partitions();
             self.membership.release();
         }
@@ -374,6 +385,9 @@ impl Flow {
     async fn work_through(&mut self, ownership: Ownership, stop: &mut Stop) -> Option<FlowEnd> {
         let context = Arc::clone(&self.context);
         events::assigned(ownership.generation_id(), ownership.partitions().count());
+        context
+            .shared
+            .set_assigned(Some(ownership.partitions().cloned().collect()));
         let mut ownership = Arc::new(ownership);
         loop {
             let generation = tokio::select! {
@@ -429,7 +443,7 @@ impl Flow {
                 }
             }
         };
-        let drain_timeout = self.life.drain_timeout;
+        let drain_timeout = catch_up::drain_timeout(self.life, shared.catch_up.as_deref());
         match interruption {
             Interruption::End(end) => {
                 shared.set_state(FlowState::Draining);

@@ -74,7 +74,7 @@ pub(crate) struct Generation {
     /// Looks at the source that failed, one after the other.
     refresh_failures: u32,
     producer: Task<()>,
-    committer: Task<Result<(), RunError>>,
+    committer: Task<Result<bool, RunError>>,
 }
 
 /// A mirrored topic.
@@ -184,7 +184,7 @@ impl Generation {
                 biased;
                 ended = self.committer.ended() => return Err(match ended {
                     Ok(Err(error)) => error,
-                    Ok(Ok(())) => unreachable!("invariant: the committer is told to stop only when draining"),
+                    Ok(Ok(_)) => unreachable!("invariant: the committer is told to stop only when draining"),
                     Err(panicked) => RunError::Panicked(panicked),
                 }),
                 ended = self.producer.ended() => return Err(match ended {

@@ -14,6 +14,7 @@
 
 mod abilities;
 mod anchors;
+mod catch_up;
 mod committer;
 mod connect;
 mod control;

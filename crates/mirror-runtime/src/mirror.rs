@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use kafka_client::Network;
 use mirror_config::Config;
+use mirror_core::catch_up::{CatchUpOutcome, CatchUpReport};
 use mirror_core::control::{ControlReply, ControlRequest};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 
+use crate::catch_up::{self, CatchUp, CatchUpWatch, WatchedFlow};
 use crate::control::{self, Addressee};
 use crate::events;
 use crate::flow::{Flow, FlowEnd, FlowParts, Stop};
@@ -29,12 +31,14 @@ const COMMANDS: usize = 16;
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How a run that did not fail ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     /// Asked to stop, drained and committed.
     Drained,
     /// The target refused a record and the configuration says to end for it.
     AbortedOnSendFailure,
+    /// It was to end by itself (`--until-caught-up`), and did, or was asked to before that: how far it came.
+    CatchUp(Box<CatchUpReport>),
 }
 
 /// A request of an operator, and where its answer goes.
@@ -47,6 +51,8 @@ pub struct Mirror {
     control: (mpsc::Sender<ControlOrder>, mpsc::Receiver<ControlOrder>),
     view: StatusView,
     reports_progress: bool,
+    /// Knows when to end by itself.
+    catch_up: Option<CatchUpWatch>,
 }
 
 // === impl Mirror ===
@@ -76,10 +82,23 @@ impl Mirror {
         let mut flows = Vec::new();
         let mut addressees = Vec::new();
         let mut viewed = Vec::new();
+        let mut watched = Vec::new();
+        let goal = config.life.until_caught_up;
         for flow in config.flows {
             let state =
                 StateFolder::lock(&config.state.dir, &flow.membership.group_id).map_err(RunError::State)?;
-            let shared = FlowShared::new(Arc::clone(&memory), flow.on_refused_record.clone(), flow.brake);
+            let catch_up = goal.map(|_| Arc::new(CatchUp::default()));
+            let shared = FlowShared::new(
+                Arc::clone(&memory),
+                flow.on_refused_record.clone(),
+                flow.brake,
+                catch_up.clone(),
+            );
+            watched.extend(catch_up.map(|catch_up| WatchedFlow {
+                name: flow.name.clone(),
+                shared: Arc::clone(&shared),
+                catch_up,
+            }));
             let (sender, commands) = mpsc::channel(COMMANDS);
             addressees.push(Addressee {
                 flow: flow.name.clone(),
@@ -112,6 +131,7 @@ impl Mirror {
             control: mpsc::channel(COMMANDS),
             view,
             reports_progress: true,
+            catch_up: goal.map(|goal| CatchUpWatch::new(goal, watched, config.life.until_caught_up_wait)),
         })
     }
 
@@ -154,18 +174,17 @@ impl Mirror {
             control,
             view,
             reports_progress,
+            mut catch_up,
         } = self;
         let tasks = Tasks::new();
         let stop = watch::Sender::new(false);
         let shareds = flows.iter().map(|flow| Arc::clone(&flow.shared)).collect();
-        let _report = reports_progress.then(|| tasks.start("progress report", progress_report::run(shareds)));
+        let left = catch_up.as_ref().map(CatchUpWatch::left);
+        let _report =
+            reports_progress.then(|| tasks.start("progress report", progress_report::run(shareds, left)));
         let _control = tasks.start("control", control::serve(control.1, addressees, view));
-        let patience = flows
-            .iter()
-            .map(|flow| flow.life.drain_timeout)
-            .max()
-            .unwrap_or_default()
-            + LEAVE_TIMEOUT;
+        let life = flows.first().map(|flow| flow.life);
+        let drains: Vec<_> = flows.iter().map(|flow| flow.shared.catch_up.clone()).collect();
         let (ends, mut ended) = mpsc::channel(flows.len().max(1));
         let running: Vec<_> = flows
             .into_iter()
@@ -178,12 +197,18 @@ impl Mirror {
             .collect();
         drop(ends);
         let mut outcome = Ok(Outcome::Drained);
+        let mut caught_up = CatchUpOutcome::Interrupted;
         tokio::select! {
             biased;
             () = shutdown => {}
             panicked = tasks.panicked() => outcome = Err(RunError::Panicked(panicked)),
             Some(end) = ended.recv() => outcome = judge(end),
+            end = until_over(&mut catch_up) => caught_up = end,
         }
+        let drains = drains.iter().map(Option::as_deref);
+        let drain_timeout =
+            life.and_then(|life| drains.map(|flow| catch_up::drain_timeout(life, flow)).max());
+        let patience = drain_timeout.unwrap_or_default() + LEAVE_TIMEOUT;
         stop.send_replace(true);
         let others = async {
             while let Some(end) = ended.recv().await {
@@ -198,7 +223,18 @@ impl Mirror {
             events::flows_left_behind();
         }
         drop(running);
-        outcome
+        match (outcome, catch_up) {
+            (Ok(Outcome::Drained), Some(watch)) => Ok(Outcome::CatchUp(Box::new(watch.report(caught_up)))),
+            (outcome, _) => outcome,
+        }
+    }
+}
+
+/// Ready when a run that ends by itself is over; never for another. Cancel safe.
+async fn until_over(catch_up: &mut Option<CatchUpWatch>) -> CatchUpOutcome {
+    match catch_up {
+        Some(watch) => watch.until_over().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -1,6 +1,7 @@
 //! What the tasks of one flow share, from its start to its end.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
@@ -12,6 +13,7 @@ use mirror_core::status::{FlowState, MembershipStatus, UnreachableBroker};
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
+use crate::catch_up::CatchUp;
 use crate::counters::Counters;
 use crate::events;
 use crate::memory::Memory;
@@ -44,6 +46,12 @@ pub(crate) struct FlowShared {
     stripped: Mutex<BTreeSet<Arc<str>>>,
     state: Mutex<State>,
     aborted: watch::Sender<bool>,
+    /// What the flow has to reach before the process ends by itself.
+    pub(crate) catch_up: Option<Arc<CatchUp>>,
+    /// What the group has assigned; `None` while we belong to no generation of it.
+    assigned: Mutex<Option<BTreeSet<TopicPartition>>>,
+    /// The last positions of some generation could not be stored.
+    positions_not_stored: AtomicBool,
     /// The way to the brokers of both clusters, once they are connected.
     reachability: Mutex<Vec<Reachability>>,
 }
@@ -87,6 +95,7 @@ impl FlowShared {
         memory: Arc<Memory>,
         on_refused_record: OnRefusedRecord,
         brake: BrakeConfig,
+        catch_up: Option<Arc<CatchUp>>,
     ) -> Arc<Self> {
         let brake = BrakeSettings {
             rate: brake.bytes_per_second,
@@ -108,6 +117,9 @@ impl FlowShared {
             state: Mutex::default(),
             stripped: Mutex::default(),
             aborted: watch::Sender::new(false),
+            catch_up,
+            assigned: Mutex::default(),
+            positions_not_stored: AtomicBool::new(false),
             reachability: Mutex::default(),
         })
     }
@@ -256,6 +268,26 @@ impl FlowShared {
     pub(crate) fn state(&self) -> (FlowState, Option<MembershipStatus>, Option<String>) {
         let now = lock(&self.state);
         (now.flow, now.membership.clone(), now.problem.clone())
+    }
+
+    /// What the group has assigned, from the start of its generation to its end.
+    pub(crate) fn set_assigned(&self, assigned: Option<BTreeSet<TopicPartition>>) {
+        *lock(&self.assigned) = assigned;
+    }
+
+    /// What the group has assigned; `None` while we belong to no generation of it.
+    pub(crate) fn assigned(&self) -> Option<BTreeSet<TopicPartition>> {
+        lock(&self.assigned).clone()
+    }
+
+    /// The last positions of a generation could not be stored: whoever goes on repeats something.
+    pub(crate) fn note_positions_not_stored(&self) {
+        self.positions_not_stored.store(true, Ordering::Relaxed);
+    }
+
+    /// Was every position stored, as far as generations have ended?
+    pub(crate) fn are_positions_stored(&self) -> bool {
+        !self.positions_not_stored.load(Ordering::Relaxed)
     }
 
     /// From now on the way to this cluster's brokers is part of the status.

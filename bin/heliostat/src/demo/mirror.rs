@@ -47,9 +47,8 @@ impl RunningMirror {
     pub(super) async fn failed(&mut self) -> DemoError {
         match self.run.join_next().await {
             Some(Ok(Err(error))) => DemoError::Mirror(error),
-            Some(Ok(Ok(Outcome::Drained | Outcome::AbortedOnSendFailure)) | Err(_)) | None => {
-                DemoError::MirrorEnded
-            }
+            Some(Ok(Ok(Outcome::Drained | Outcome::AbortedOnSendFailure | Outcome::CatchUp(_))) | Err(_))
+            | None => DemoError::MirrorEnded,
         }
     }
 
@@ -60,7 +59,9 @@ impl RunningMirror {
         match self.run.join_next().await {
             Some(Ok(Ok(Outcome::Drained))) => Ok(()),
             Some(Ok(Err(error))) => Err(DemoError::Mirror(error)),
-            Some(Ok(Ok(Outcome::AbortedOnSendFailure)) | Err(_)) | None => Err(DemoError::MirrorEnded),
+            Some(Ok(Ok(Outcome::AbortedOnSendFailure | Outcome::CatchUp(_))) | Err(_)) | None => {
+                Err(DemoError::MirrorEnded)
+            }
         }
     }
 }

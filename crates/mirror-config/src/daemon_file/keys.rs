@@ -202,13 +202,28 @@ pub(super) const MEMORY: SectionKeys = SectionKeys {
 pub(super) const LIFE: SectionKeys = SectionKeys {
     title: "[life]",
     help: "How the process ends.",
-    keys: &[value(
-        "drain_timeout",
-        DURATION,
-        "\"3s\"",
-        "After SIGTERM: how long to wait for outstanding acknowledgements. What is not acknowledged then is repeated by \
+    keys: &[
+        value(
+            "drain_timeout",
+            DURATION,
+            "\"3s\"",
+            "After SIGTERM: how long to wait for outstanding acknowledgements. What is not acknowledged then is repeated by \
          the next start.",
-    )],
+        ),
+        value(
+            "until_caught_up",
+            "\"never\", \"start\" or \"lag\"",
+            "\"never\"",
+            "End by itself: when what the source held at the start is on the target, or when nothing is left to mirror. The next \
+             run goes on from there.",
+        ),
+        value(
+            "until_caught_up_wait",
+            DURATION,
+            "\"5min\"",
+            "With until_caught_up: how long nothing may move, an open transaction included, before it ends with what it has.",
+        ),
+    ],
 };
 
 /// Where the process answers.

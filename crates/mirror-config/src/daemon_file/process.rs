@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use mirror_core::catch_up::CatchUpGoal;
+
 use super::keys;
 use super::section::Section;
 use crate::config::{AdminConfig, LifeConfig, MemoryConfig, StateConfig};
@@ -23,8 +25,17 @@ pub(super) fn memory(root: &Section<'_>) -> MemoryConfig {
 pub(super) fn life(root: &Section<'_>) -> LifeConfig {
     let section = root.section("life", &keys::LIFE);
     let drain_timeout = section.and_then(|section| section.duration("drain_timeout", Duration::ZERO));
+    let goals = [
+        ("never", None),
+        ("start", Some(CatchUpGoal::Start)),
+        ("lag", Some(CatchUpGoal::Lag)),
+    ];
+    let until_caught_up = section.and_then(|section| section.word("until_caught_up", &goals));
+    let wait = section.and_then(|section| section.duration("until_caught_up_wait", Duration::from_millis(1)));
     LifeConfig {
         drain_timeout: drain_timeout.unwrap_or(defaults::DRAIN_TIMEOUT),
+        until_caught_up: until_caught_up.flatten(),
+        until_caught_up_wait: wait.unwrap_or(defaults::UNTIL_CAUGHT_UP_WAIT),
     }
 }
 

@@ -155,6 +155,8 @@ bytes_per_second = 1000
 in_flight = "64MiB"
 [life]
 drain_timeout = "10s"
+until_caught_up = "lag"
+until_caught_up_wait = "1min"
 [admin]
 listen = "127.0.0.1:9404"
 [state]

@@ -2,7 +2,8 @@
 //!
 //! The rules, seen on MirrorMaker 3.9.2: `--x v`, `--x=v` and, with one dash, `-x v`, `-x=v`; an option that takes a
 //! value takes the next argument whatever it looks like; a value given to an option that takes none is dropped; what
-//! is no option is ignored; `--` ends the options; abbreviations are refused.
+//! is no option is ignored; `--` ends the options; abbreviations are refused. Of ours, one that may stand alone takes `=v`
+//! and never the next argument.
 
 use std::collections::BTreeMap;
 
@@ -35,6 +36,10 @@ impl Arguments {
             let flag = recognise(name)?;
             let values = split.values.entry(flag.name).or_default();
             if flag.argument.is_none() {
+                continue;
+            }
+            if let Some(alone) = flag.alone {
+                values.push(attached.unwrap_or(alone).to_owned());
                 continue;
             }
             match attached.map(str::to_owned).or_else(|| rest.next().cloned()) {

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use kafka_record::HeaderPolicy;
+use mirror_core::catch_up::CatchUpGoal;
 
 use super::arguments::Arguments;
 use super::usage::FLAGS;
@@ -60,6 +61,10 @@ pub struct Flags {
     pub source_addresses: BTreeMap<HostPort, HostPort>,
     /// `--target.addresses`, ours; its entries go before those of the file.
     pub target_addresses: BTreeMap<HostPort, HostPort>,
+    /// `--until.caught.up`, ours; `None` mirrors on.
+    pub until_caught_up: Option<CatchUpGoal>,
+    /// `--until.caught.up.wait.ms`, ours.
+    pub until_caught_up_wait: Duration,
 }
 
 /// How log lines are written.
@@ -194,6 +199,8 @@ pub fn parse(arguments: &[String]) -> Result<Command, UsageError> {
         log_format: word(&given, "log.format", &log_format, "use text or json")?,
         source_addresses: addresses(&given, "source.addresses")?,
         target_addresses: addresses(&given, "target.addresses")?,
+        until_caught_up: until_caught_up(&given)?,
+        until_caught_up_wait: until_caught_up_wait(&given)?,
     };
     Ok(Command::Mirror(Box::new(flags)))
 }
@@ -349,6 +356,28 @@ fn addresses(given: &Arguments, flag: &'static str) -> Result<BTreeMap<HostPort,
         value: list.to_owned(),
         problem,
     })
+}
+
+fn until_caught_up(given: &Arguments) -> Result<Option<CatchUpGoal>, UsageError> {
+    const FLAG: &str = "until.caught.up";
+    if !given.has(FLAG) {
+        return Ok(None);
+    }
+    let goals = [("start", CatchUpGoal::Start), ("lag", CatchUpGoal::Lag)];
+    word(given, FLAG, &goals, "use start or lag, behind an equals sign").map(Some)
+}
+
+fn until_caught_up_wait(given: &Arguments) -> Result<Duration, UsageError> {
+    const FLAG: &str = "until.caught.up.wait.ms";
+    let milliseconds: Option<u32> = number(given, FLAG, "use a number of milliseconds")?;
+    let Some(milliseconds) = milliseconds else {
+        return Ok(defaults::UNTIL_CAUGHT_UP_WAIT);
+    };
+    if !given.has("until.caught.up") {
+        let advice = "it belongs to --until.caught.up; give that, too";
+        return Err(invalid(FLAG, &milliseconds.to_string(), advice));
+    }
+    Ok(Duration::from_millis(milliseconds.into()))
 }
 
 fn invalid(flag: &'static str, value: &str, advice: &'static str) -> UsageError {

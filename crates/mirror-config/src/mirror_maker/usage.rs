@@ -13,6 +13,8 @@ pub struct Flag {
     pub help: &'static str,
     /// The values there are, where they are few: completions offer them.
     pub values: &'static [&'static str],
+    /// What the flag means when it is written alone, without `=VALUE`. Such a flag never takes the next argument.
+    pub alone: Option<&'static str>,
     /// Is it heliostat's own, which MirrorMaker never had?
     pub is_ours: bool,
 }
@@ -148,12 +150,29 @@ pub const FLAGS: &[Flag] = &[
         "heliostat's own: the same for the target's brokers. (default: none)",
         &[],
     ),
+    Flag {
+        alone: Some("start"),
+        ..ours(
+            "until.caught.up",
+            "start or lag",
+            "heliostat's own: end with 0 when what the source held at the start is on the target and committed; with =lag, when \
+             nothing is left to mirror.",
+            &["start", "lag"],
+        )
+    },
+    ours(
+        "until.caught.up.wait.ms",
+        "NUMBER",
+        "heliostat's own: end without having caught up when nothing moves for this long. (default: 300000)",
+        &[],
+    ),
 ];
 
 /// Everything there is to know about the flags, with a line end behind each line.
 pub fn usage() -> String {
     let mut text = format!("{HEADING}\n");
     let left = |flag: &Flag| match flag.argument {
+        Some(argument) if flag.alone.is_some() => format!("--{}[=<{argument}>]", flag.name),
         Some(argument) => format!("--{} <{argument}>", flag.name),
         None => format!("--{}", flag.name),
     };
@@ -184,6 +203,7 @@ const fn switch(name: &'static str, help: &'static str) -> Flag {
         argument: None,
         help,
         values: &[],
+        alone: None,
         is_ours: false,
     }
 }
@@ -199,6 +219,7 @@ const fn with_values(
         argument: Some(argument),
         help,
         values,
+        alone: None,
         is_ours: false,
     }
 }

@@ -36,7 +36,7 @@ fn process() -> Process {
         bytes_per_second: None,
         start_ramp: Duration::ZERO,
     };
-    let shared = FlowShared::new(Arc::clone(&memory), OnRefusedRecord::Halt, brake);
+    let shared = FlowShared::new(Arc::clone(&memory), OnRefusedRecord::Halt, brake, None);
     let start = Position {
         offset: 0,
         leader_epoch: -1,

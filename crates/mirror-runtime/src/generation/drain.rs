@@ -59,7 +59,8 @@ impl Generation {
             FINAL_COMMIT_TIMEOUT_OF_SILENCE
         };
         let last_commit = timeout(patience, committer.ended()).await;
-        if !matches!(last_commit, Ok(Ok(Ok(())))) {
+        if !matches!(last_commit, Ok(Ok(Ok(true)))) {
+            flow.shared.note_positions_not_stored();
             events::last_commit_failed();
         }
         if !drained {

@@ -70,7 +70,8 @@ fn keys_that_nobody_knows() {
             "unknown key bootstrop in [clusters.NAME] (heliostat.toml:6): did you mean bootstrap?",
             "unknown key form in [[flows]] (heliostat.toml:11): did you mean from?",
             "unknown key in_fligt in [memory] (heliostat.toml:13): did you mean in_flight?",
-            "unknown key x in [life] (heliostat.toml:15): it knows drain_timeout",
+            "unknown key x in [life] (heliostat.toml:15): it knows drain_timeout, until_caught_up, \
+             until_caught_up_wait",
         ]
     );
     assert_eq!(

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use mirror_core::catch_up::CatchUpGoal;
+
 use super::{Command, Flags, LogFormat, UsageError, parse};
 use crate::config::{NullKeys, Partitioning};
 
@@ -52,8 +54,27 @@ fn the_walk_through() {
             log_format: LogFormat::Text,
             source_addresses: BTreeMap::new(),
             target_addresses: BTreeMap::new(),
+            until_caught_up: None,
+            until_caught_up_wait: Duration::from_mins(5),
         }
     );
+}
+
+#[test]
+fn a_flag_that_may_stand_alone_takes_no_argument_that_follows() {
+    let goal = |line: &str| flags(&format!("{FILES} --include a {line}")).until_caught_up;
+    assert_eq!(goal("--until-caught-up"), Some(CatchUpGoal::Start));
+    assert_eq!(
+        goal("--until.caught.up=lag --num.streams 2"),
+        Some(CatchUpGoal::Lag)
+    );
+    let line = format!("--until-caught-up --include a --until-caught-up-wait-ms 70 {FILES}");
+    assert_eq!(flags(&line).until_caught_up_wait, Duration::from_millis(70));
+    assert_eq!(
+        error(&format!("{FILES} --include a --until.caught.up=soon")),
+        "cannot parse argument \"soon\" of option until.caught.up: use start or lag, behind an equals sign"
+    );
+    assert!(error(&format!("{FILES} --include a --until.caught.up.wait.ms 5")).contains("give that, too"));
 }
 
 #[test]

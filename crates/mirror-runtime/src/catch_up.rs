@@ -1,0 +1,145 @@
+//! A run that ends by itself: until what it set out for is on the target, or nothing moves any more.
+//!
+//! ```text
+//!   each flow:  topics at the start ─▶ ends (of each partition's log, asked of its leader) ─┐
+//!                                                                                          ▼
+//!   process:    watch, four times a second: positions against ends ─▶ caught up, or stuck ─▶ stop, drain, report
+//! ```
+//! What is decided is decided in `mirror_core::catch_up`; here is the clock and the questions to brokers.
+
+mod ends;
+mod watch;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use kafka_wire::ids::TopicPartition;
+use mirror_config::LifeConfig;
+use mirror_core::catch_up::{LogEnd, PartitionView, Standing};
+use tokio::sync::Notify;
+
+use crate::shared::FlowShared;
+
+pub(crate) use ends::look_at_ends;
+pub(crate) use watch::{CatchUpWatch, Left, WatchedFlow};
+
+/// A run that ends by itself may take this long for what was routed beyond its goal: left behind, it would be repeated.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long the last drain of a flow may take.
+pub(crate) fn drain_timeout(life: LifeConfig, catch_up: Option<&CatchUp>) -> Duration {
+    match catch_up {
+        Some(catch_up) if catch_up.is_over.load(Ordering::Relaxed) => life.drain_timeout.max(DRAIN_TIMEOUT),
+        Some(_) | None => life.drain_timeout,
+    }
+}
+
+/// What one flow has to reach.
+#[derive(Debug, Default)]
+pub(crate) struct CatchUp {
+    known: Mutex<Known>,
+    look_again: Notify,
+    /// The process ends by itself; nobody who sent a signal waits for it.
+    is_over: AtomicBool,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    /// The partitions of the source's first look; `None` before it.
+    ends: Option<BTreeMap<TopicPartition, Option<LogEnd>>>,
+    /// Looks at all ends that are complete.
+    looks: u64,
+    /// The topics that the source shows now, with their partition counts.
+    shown: BTreeMap<Arc<str>, i32>,
+}
+
+// === impl CatchUp ===
+
+impl CatchUp {
+    /// The source shows these topics. Those of the first call are the goal; what comes later is none of it.
+    pub(crate) fn learn_topics(&self, topics: &BTreeMap<Arc<str>, i32>) {
+        let mut known = self.known();
+        known.shown.clone_from(topics);
+        known.ends.get_or_insert_with(|| {
+            let partitions = topics.iter().flat_map(|(name, count)| {
+                (0..*count).map(|partition| TopicPartition::new(Arc::clone(name), partition))
+            });
+            partitions.map(|tp| (tp, None)).collect()
+        });
+    }
+
+    /// How many complete looks at the ends there were.
+    fn looks(&self) -> u64 {
+        self.known().looks
+    }
+
+    /// From here on the flow only drains.
+    pub(crate) fn end(&self) {
+        self.is_over.store(true, Ordering::Relaxed);
+    }
+
+    fn look_again(&self) {
+        self.look_again.notify_one();
+    }
+
+    /// Every partition of the goal as it stands now. `None` while the flow is not connected, or belongs to no generation of its
+    /// group.
+    fn views(&self, shared: &FlowShared) -> Option<Vec<PartitionView>> {
+        let assigned = shared.assigned()?;
+        let (partitions, not_started) = shared.owned();
+        let halts: BTreeMap<_, _> = shared
+            .halts()
+            .into_iter()
+            .map(|halted| (halted.halt.tp.clone(), halted.halt.reason.to_string()))
+            .collect();
+        let mirrored: BTreeMap<_, _> = partitions
+            .iter()
+            .map(|partition| (&partition.tp, partition.acked().offset))
+            .collect();
+        let waiting: BTreeMap<_, _> = not_started
+            .iter()
+            .map(|(waiting, halted)| (&waiting.tp, (&waiting.waits_for, halted)))
+            .collect();
+        let known = self.known();
+        let standing = |tp: &TopicPartition| {
+            let is_shown = known
+                .shown
+                .get(&tp.topic)
+                .is_some_and(|count| tp.partition < *count);
+            if let Some(why) = halts.get(tp) {
+                return Standing::Halted(mirrored.get(tp).copied(), why.clone());
+            }
+            if let Some(position) = mirrored.get(tp) {
+                return Standing::Mirrored(*position);
+            }
+            match waiting.get(tp) {
+                Some((_, Some(halted))) => Standing::Halted(None, halted.halt.reason.to_string()),
+                Some((waits_for, None)) => Standing::Waiting((*waits_for).clone()),
+                None if !is_shown => Standing::Waiting("the source does not show it any more".to_owned()),
+                None if assigned.contains(tp) => Standing::Waiting("it is about to start".to_owned()),
+                None => Standing::Elsewhere,
+            }
+        };
+        let views = known.ends.as_ref()?.iter().map(|(tp, end)| PartitionView {
+            tp: tp.clone(),
+            end: *end,
+            standing: standing(tp),
+        });
+        Some(views.collect())
+    }
+
+    fn partitions(&self) -> BTreeSet<TopicPartition> {
+        self.known()
+            .ends
+            .iter()
+            .flat_map(BTreeMap::keys)
+            .cloned()
+            .collect()
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
