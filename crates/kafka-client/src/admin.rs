@@ -1,10 +1,11 @@
-//! Topics of a cluster: made, grown and described.
+//! Topics of a cluster: made, grown, described and deleted.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use kafka_wire::api::create_partitions::{CreatePartitionsRequest, CreatePartitionsTopic};
 use kafka_wire::api::create_topics::{CreatableTopic, CreateTopicsRequest};
+use kafka_wire::api::delete_topics::DeleteTopicsRequest;
 use kafka_wire::api::describe_configs::{DescribeConfigsRequest, DescribeConfigsResource, ResourceType};
 use kafka_wire::api::init_producer_id::InitProducerIdRequest;
 use kafka_wire::error_code::ErrorCode;
@@ -71,6 +72,58 @@ pub async fn grow_topic(cluster: &Cluster, topic: &Arc<str>, partitions: i32) ->
     checked::<CreatePartitionsRequest>(cluster, code, message)
 }
 
+/// Deletes a topic.
+///
+/// # Errors
+/// [`ClientError::Answered`] with the controller's reason. [`ErrorCode::REQUEST_TIMED_OUT`] means that the deletion was noted
+/// and is not done yet; before Kafka 1.0 that is also the answer of brokers that do not delete topics at all.
+pub async fn delete_topic(cluster: &Cluster, topic: &Arc<str>) -> Result<(), ClientError> {
+    let request = DeleteTopicsRequest {
+        topics: vec![Arc::clone(topic)],
+        timeout_ms: ADMIN_TIMEOUT_MS,
+    };
+    let answer = cluster.call_controller(&request).await?;
+    let result = answer.topics.into_iter().next();
+    let (code, message) = result.map_or((ErrorCode::UNKNOWN, None), |result| {
+        (result.error_code, result.error_message)
+    });
+    checked::<DeleteTopicsRequest>(cluster, code, message)
+}
+
+/// The settings of topics whose value is not Kafka's own default, sensitive ones left out. Topics that are missing or may
+/// not be described are absent from the answer.
+pub async fn changed_settings(
+    cluster: &Cluster,
+    topics: &[Arc<str>],
+) -> Result<BTreeMap<Arc<str>, BTreeMap<String, String>>, ClientError> {
+    let answer = cluster.call_any(&describe_configs_of(topics)).await?;
+    let described = answer
+        .results
+        .into_iter()
+        .filter(|result| result.error_code.is_ok());
+    Ok(described
+        .map(|result| {
+            let changed = result
+                .configs
+                .into_iter()
+                .filter(|config| !config.is_sensitive && !config.is_default())
+                .filter_map(|config| config.value.map(|value| (config.name, value)));
+            (result.name.as_str().into(), changed.collect())
+        })
+        .collect())
+}
+
+fn describe_configs_of(topics: &[Arc<str>]) -> DescribeConfigsRequest {
+    let resources = topics.iter().map(|topic| DescribeConfigsResource {
+        resource_type: ResourceType::TOPIC,
+        name: topic.to_string(),
+        configuration_keys: None,
+    });
+    DescribeConfigsRequest {
+        resources: resources.collect(),
+    }
+}
+
 /// The effective settings of topics: name to value, sensitive ones left out.
 ///
 /// A topic that is missing or may not be described is absent from the answer, with its error code in the second map.
@@ -84,15 +137,7 @@ pub async fn describe_topics(
     ),
     ClientError,
 > {
-    let resources = topics
-        .iter()
-        .map(|topic| DescribeConfigsResource {
-            resource_type: ResourceType::TOPIC,
-            name: topic.to_string(),
-            configuration_keys: None,
-        })
-        .collect();
-    let answer = cluster.call_any(&DescribeConfigsRequest { resources }).await?;
+    let answer = cluster.call_any(&describe_configs_of(topics)).await?;
     let mut described = BTreeMap::new();
     let mut failed = BTreeMap::new();
     for result in answer.results {

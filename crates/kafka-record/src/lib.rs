@@ -14,6 +14,7 @@
 
 #![forbid(unsafe_code)]
 
+mod aborted;
 mod batch;
 mod build;
 mod codec;
@@ -23,9 +24,11 @@ mod error;
 mod header;
 mod legacy;
 mod outgoing;
+mod partitioner;
 mod record;
 mod varint;
 
+pub use aborted::AbortedTransactions;
 pub use batch::{Batch, Batches, FetchedPosition, RecordBatch, fetched_position};
 pub use build::BatchBuilder;
 pub use codec::{Codec, CodecContexts, ParseCodecError};
@@ -34,4 +37,5 @@ pub use error::RecordError;
 pub use header::{Attributes, BatchHeader, HEADER_LEN};
 pub use legacy::{DownConversion, HeaderPolicy, LegacyBatch, down_convert, up_convert};
 pub use outgoing::OutgoingBatch;
+pub use partitioner::{murmur2, partition_for_key};
 pub use record::{RawHeaders, RecordHeader, RecordKey, RecordKeys, RecordView, Records};

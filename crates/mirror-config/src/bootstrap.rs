@@ -1,6 +1,21 @@
 //! `bootstrap.servers`: a list of addresses, in the forms that Java's `ClientUtils.parseAndValidateAddresses` takes.
 
-use crate::config::HostPort;
+use crate::config::{Bootstrap, HostPort};
+use crate::zookeeper;
+
+// === impl Bootstrap ===
+
+impl Bootstrap {
+    /// Brokers as a command line names them: the value of `bootstrap.servers`. The error says what is wrong with which item.
+    pub fn of_servers(list: &str) -> Result<Self, String> {
+        parse(list).map(Self::Servers)
+    }
+
+    /// The ZooKeeper servers behind which the brokers are: the value of `zookeeper.connect`. Errors as [`Self::of_servers`].
+    pub fn of_zookeeper(list: &str) -> Result<Self, String> {
+        zookeeper::parse(list).map(Self::ZooKeeper)
+    }
+}
 
 /// Reads `host:port,host:port`. Blanks around a comma and empty items are ignored, a protocol in front
 /// (`PLAINTEXT://host:9092`) is dropped, an IPv6 address may stand in brackets. The error says what is wrong with

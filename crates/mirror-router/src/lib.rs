@@ -32,12 +32,10 @@
 
 #![forbid(unsafe_code)]
 
-mod aborted;
 mod config;
 mod error;
 mod lane;
 mod lanes;
-mod partitioner;
 mod routed;
 mod router;
 mod size_split;
@@ -46,10 +44,9 @@ mod survey;
 mod target;
 mod workbench;
 
-pub use aborted::AbortedTransactions;
 pub use config::{Isolation, MergeBelow, NullKeys, Partitioning, RouterConfig, TargetFormat};
 pub use error::RouteError;
-pub use partitioner::{murmur2, partition_for_key};
+pub use kafka_record::{AbortedTransactions, murmur2, partition_for_key};
 pub use routed::{Answer, DropCounts, Entry, Routed, RoutedBatch};
 pub use router::PartitionRouter;
 pub use size_split::{SplitError, split_in_two, split_oversized};

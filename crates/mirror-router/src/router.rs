@@ -2,10 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use kafka_record::{Batch, Codec, ControlRecord, RecordBatch, RecordKeys};
+use kafka_record::{AbortedTransactions, Batch, Codec, ControlRecord, RecordBatch, RecordKeys};
 
 use crate::Workbench;
-use crate::aborted::AbortedTransactions;
 use crate::config::{Isolation, MergeBelow, RouterConfig, TargetFormat};
 use crate::error::RouteError;
 use crate::lane::Origin;

@@ -2,7 +2,7 @@
 //! partition; in preserve mode there is one lane.
 
 use crate::config::{NullKeys, Partitioning, RouterConfig};
-use crate::partitioner::murmur2;
+use kafka_record::murmur2;
 
 /// Keyless records change their target after this many bytes of one target: the batch size of Java's producer, whose
 /// built-in partitioner does the same (KIP-794).
@@ -81,7 +81,7 @@ impl Targets {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::partitioner::partition_for_key;
+    use kafka_record::partition_for_key;
 
     fn by_key(null_keys: NullKeys) -> Targets {
         let config = RouterConfig {

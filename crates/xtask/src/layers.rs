@@ -5,7 +5,7 @@
 //!   7  heliostat
 //!   6  mirror-runtime   mirror-preflight
 //!   5  mirror-discovery
-//!   4  mirror-config   mirror-positions   mirror-admin
+//!   4  mirror-config   mirror-positions   mirror-admin   kafka-console
 //!   3  kafka-client   kafka-fake   kafka-zookeeper   ambari-client
 //!   2  kafka-client-core   mirror-core   mirror-router   mirror-oracle      no I/O, no clock,
 //!   1  kafka-record                                         no RNG, no log,
@@ -168,6 +168,15 @@ pub(crate) const LAYERS: &[Layer] = &[
         foreign: Foreign::Except(LIBRARY_BANS),
     },
     Layer {
+        name: "kafka-console",
+        floor: Floor::Number(4),
+        ours: Ours::OnlyWithTests {
+            normal: &["kafka-client", "kafka-client-core", "kafka-record", "kafka-wire"],
+            dev: &["kafka-fake"],
+        },
+        foreign: Foreign::Except(LIBRARY_BANS),
+    },
+    Layer {
         name: "mirror-positions",
         floor: Floor::Number(4),
         ours: Ours::Only(&[
@@ -250,6 +259,7 @@ pub(crate) const LAYERS: &[Layer] = &[
             "mirror-preflight",
             "mirror-runtime",
             "mirror-oracle",
+            "kafka-console",
             "kafka-client",
             "kafka-client-core",
             "kafka-fake",

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use kafka_protocol::messages::{
     CreatePartitionsResponse as GeneratedCreatePartitions, CreateTopicsResponse as GeneratedCreateTopics,
-    DeleteRecordsResponse as GeneratedDeleteRecords, DescribeConfigsResponse as GeneratedDescribeConfigs,
-    TopicName,
+    DeleteRecordsResponse as GeneratedDeleteRecords, DeleteTopicsResponse as GeneratedDeleteTopics,
+    DescribeConfigsResponse as GeneratedDescribeConfigs, TopicName,
 };
 use kafka_protocol::messages::{
-    create_partitions_response, create_topics_response, delete_records_response, describe_configs_response,
+    create_partitions_response, create_topics_response, delete_records_response, delete_topics_response,
+    describe_configs_response,
 };
 use kafka_wire::api::create_partitions::{
     CreatePartitionsRequest, CreatePartitionsResponse, CreatePartitionsTopicResult,
@@ -17,6 +18,7 @@ use kafka_wire::api::create_topics::{CreatableTopicResult, CreateTopicsRequest, 
 use kafka_wire::api::delete_records::{
     DeleteRecordsPartitionResult, DeleteRecordsRequest, DeleteRecordsResponse, DeleteRecordsTopicResult,
 };
+use kafka_wire::api::delete_topics::{DeleteTopicsRequest, DeleteTopicsResponse, DeletedTopic};
 use kafka_wire::api::describe_configs::{
     ConfigSource, DescribeConfigsRequest, DescribeConfigsResponse, DescribeConfigsResult, DescribedConfig,
     ResourceType,
@@ -290,5 +292,38 @@ pub(super) fn visit_delete_records(visitor: &mut impl Visitor) {
             };
             visitor.case::<DeleteRecordsRequest>(version, generated, &expected);
         }
+    }
+}
+
+pub(super) fn visit_delete_topics(visitor: &mut impl Visitor) {
+    for version in generated_versions::<DeleteTopicsRequest>(1) {
+        let name = long_name();
+        let topic = delete_topics_response::DeletableTopicResult::default()
+            .with_name(Some(TopicName(text(&name))))
+            .with_error_code(3)
+            .with_error_message((version >= 5).then(|| text("nobody knows it")))
+            .with_unknown_tagged_fields(unknown_tags());
+        let smallest = delete_topics_response::DeletableTopicResult::default()
+            .with_name(Some(TopicName(text(""))))
+            .with_error_message(None);
+        let generated = GeneratedDeleteTopics::default()
+            .with_throttle_time_ms(8)
+            .with_responses(std::iter::once(topic).chain(vec![smallest; MANY]).collect());
+
+        let topic = DeletedTopic {
+            name: Arc::from(name),
+            error_code: ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
+            error_message: since(5, version, Some("nobody knows it".to_owned()), None),
+        };
+        let smallest = DeletedTopic {
+            name: Arc::from(""),
+            error_code: ErrorCode::NONE,
+            error_message: None,
+        };
+        let expected = DeleteTopicsResponse {
+            throttle_time_ms: 8,
+            topics: std::iter::once(topic).chain(vec![smallest; MANY]).collect(),
+        };
+        visitor.case::<DeleteTopicsRequest>(version, &generated, &expected);
     }
 }

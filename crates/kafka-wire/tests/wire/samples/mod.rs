@@ -69,6 +69,7 @@ pub(crate) fn visit_all(visitor: &mut impl Visitor) {
     admin::visit_create_partitions(visitor);
     admin::visit_describe_configs(visitor);
     admin::visit_delete_records(visitor);
+    admin::visit_delete_topics(visitor);
     before_0_11::visit(visitor);
 }
 

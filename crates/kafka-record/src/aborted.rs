@@ -7,10 +7,10 @@
 
 use std::collections::BTreeSet;
 
-use kafka_record::{BatchHeader, ControlRecord};
+use crate::{BatchHeader, ControlRecord};
 
-/// The aborted transactions of one partition in one fetch response: made from the response's list, given to the router
-/// with each of the response's batches in order, dropped with the response.
+/// The aborted transactions of one partition in one fetch response: made from the response's list, shown
+/// each of the response's batches in order, dropped with the response.
 #[derive(Debug, Clone, Default)]
 pub struct AbortedTransactions {
     /// (first offset, producer id) of transactions not reached yet, latest first.
@@ -40,7 +40,7 @@ impl AbortedTransactions {
     }
 
     /// The walk reaches the batch with this header. Reaching it again changes nothing.
-    pub(crate) fn reach(&mut self, header: &BatchHeader) {
+    pub fn reach(&mut self, header: &BatchHeader) {
         let last = header.last_offset();
         while let Some((_, producer_id)) = self.ahead.pop_if(|(first_offset, _)| *first_offset <= last) {
             self.void_producers.insert(producer_id);
@@ -48,14 +48,14 @@ impl AbortedTransactions {
     }
 
     /// The batch with this header holds `marker` (`None`: compaction has emptied it).
-    pub(crate) fn end(&mut self, header: &BatchHeader, marker: Option<ControlRecord>) {
+    pub fn end(&mut self, header: &BatchHeader, marker: Option<ControlRecord>) {
         if marker == Some(ControlRecord::Abort) {
             self.void_producers.remove(&header.producer_id);
         }
     }
 
     /// Are the records of the batch with this header void?
-    pub(crate) fn is_void(&self, header: &BatchHeader) -> bool {
+    pub fn is_void(&self, header: &BatchHeader) -> bool {
         header.attributes.is_transactional() && self.void_producers.contains(&header.producer_id)
     }
 }
