@@ -28,5 +28,5 @@ pub use consumer::{
 pub use error::ConsoleError;
 pub use line_format::{LineError, LineFormat, LineFormatError};
 pub use lines::{LINE_BYTES_MAX, Line, Lines};
-pub use producer::{Acks, NewRecord, NotWritten, Producer, ProducerSettings, Written};
+pub use producer::{Acks, NewHeader, NewRecord, NotWritten, Producer, ProducerSettings, Written};
 pub use record_format::RecordFormat;

@@ -7,7 +7,7 @@
 //! messages are Kafka's.
 
 use crate::lines::Line;
-use crate::producer::NewRecord;
+use crate::producer::{NewHeader, NewRecord};
 use crate::regular::literal;
 
 /// What the properties of the line reader say.
@@ -229,12 +229,12 @@ impl LineFormat {
         }
     }
 
-    fn headers(&self, headers: &[u8], number: u64) -> Result<Vec<(Vec<u8>, Option<Vec<u8>>)>, LineError> {
+    fn headers(&self, headers: &[u8], number: u64) -> Result<Vec<NewHeader>, LineError> {
         let pairs = split(headers, &self.headers_separator);
         pairs.into_iter().map(|pair| self.header(pair, number)).collect()
     }
 
-    fn header(&self, pair: &[u8], number: u64) -> Result<(Vec<u8>, Option<Vec<u8>>), LineError> {
+    fn header(&self, pair: &[u8], number: u64) -> Result<NewHeader, LineError> {
         let Some(at) = find(pair, &self.headers_key_separator) else {
             return if self.ignore_error {
                 Ok((pair.to_vec(), None))

@@ -28,7 +28,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::error::ConsoleError;
 use delivery::{Delivered, deliver};
 use lane::Lane;
-use leaders::Destination;
+use leaders::TargetTopic;
 use sticky::StickyPartition;
 
 pub use delivery::NotWritten;
@@ -41,8 +41,11 @@ pub struct NewRecord {
     pub key: Option<Vec<u8>>,
     pub value: Option<Vec<u8>>,
     /// In order; keys may repeat.
-    pub headers: Vec<(Vec<u8>, Option<Vec<u8>>)>,
+    pub headers: Vec<NewHeader>,
 }
+
+/// Key and value of a header.
+pub type NewHeader = (Vec<u8>, Option<Vec<u8>>);
 
 /// Who must have a record before it counts as written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,7 +101,7 @@ pub struct Written {
 /// Writes records to one topic. Dropping it gives up what is not settled.
 #[derive(Debug)]
 pub struct Producer {
-    destination: Arc<Destination>,
+    target: Arc<TargetTopic>,
     lanes: BTreeMap<i32, Lane>,
     partitions: i32,
     sticky: StickyPartition,
@@ -123,9 +126,9 @@ impl Producer {
         topic: &str,
         settings: ProducerSettings,
     ) -> Result<Self, ConsoleError> {
-        let destination = Destination::find(cluster, topic, settings).await?;
-        let partitions = destination.partitions();
-        if let Some(partition) = destination.settings.partition
+        let target = TargetTopic::find(cluster, topic, settings).await?;
+        let partitions = target.partitions();
+        if let Some(partition) = target.settings.partition
             && !(0..partitions).contains(&partition)
         {
             return Err(ConsoleError::NoSuchPartition {
@@ -135,7 +138,7 @@ impl Producer {
             });
         }
         Ok(Self {
-            destination: Arc::new(destination),
+            target: Arc::new(target),
             lanes: BTreeMap::new(),
             partitions,
             sticky: StickyPartition::new(std::process::id()),
@@ -160,7 +163,7 @@ impl Producer {
                 value: value.as_deref(),
             })
             .collect();
-        let settings = &self.destination.settings;
+        let settings = &self.target.settings;
         let lane = self.lanes.entry(partition).or_default();
         if lane.would_exceed(record, settings.batch_bytes) {
             self.seal(partition);
@@ -169,11 +172,11 @@ impl Producer {
         let key = record.key.as_deref();
         let value = record.value.as_deref();
         self.unsettled_bytes += lane.push(record.line, timestamp, (key, value, &headers));
-        let linger = self.destination.settings.linger;
+        let linger = self.target.settings.linger;
         if !linger.is_zero() {
             self.linger_until.get_or_insert_with(|| Instant::now() + linger);
         }
-        while self.unsettled_bytes > self.destination.settings.buffer_bytes {
+        while self.unsettled_bytes > self.target.settings.buffer_bytes {
             self.seal_all();
             if self.deliveries.is_empty() {
                 break;
@@ -184,7 +187,7 @@ impl Producer {
 
     /// Sends what has been collected, unless batches are to wait for more.
     pub fn push_out(&mut self) {
-        if self.destination.settings.linger.is_zero() {
+        if self.target.settings.linger.is_zero() {
             self.seal_all();
         }
     }
@@ -230,10 +233,10 @@ impl Producer {
 
     /// Java's `BuiltInPartitioner`: by the key's hash, and without a key one partition until its batch is sealed.
     fn partition_of(&mut self, record: &NewRecord) -> i32 {
-        match (self.destination.settings.partition, &record.key) {
+        match (self.target.settings.partition, &record.key) {
             (Some(partition), _) => partition,
             (None, Some(key)) => partition_for_key(key, self.partitions),
-            (None, None) => self.sticky.current(|| self.destination.available()),
+            (None, None) => self.sticky.current(|| self.target.available()),
         }
     }
 
@@ -247,7 +250,7 @@ impl Producer {
 
     /// Closes the open batch of a partition and sends it as soon as no other is on its way.
     fn seal(&mut self, partition: i32) {
-        let settings = &self.destination.settings;
+        let settings = &self.target.settings;
         if let Some(lane) = self.lanes.get_mut(&partition) {
             match lane.seal(settings.codec, settings.codec_level, &mut self.codecs) {
                 Ok(true) => self.sticky.sealed(partition),
@@ -265,9 +268,8 @@ impl Producer {
         if let Some(lane) = self.lanes.get_mut(&partition)
             && let Some((batch, stamp)) = lane.start_next()
         {
-            let destination = Arc::clone(&self.destination);
-            self.deliveries
-                .spawn(deliver(destination, partition, batch, stamp));
+            let target = Arc::clone(&self.target);
+            self.deliveries.spawn(deliver(target, partition, batch, stamp));
         }
     }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use kafka_client::admin::NewTopic;
-use kafka_client::{Cluster, ClusterSettings, Connecting, ConnectionSettings, Dial, Network};
+use kafka_client::{AddressMap, Cluster, ClusterSettings, Connecting, ConnectionSettings, Dial, Network};
 use kafka_console::{
     Acks, CommitSettings, ConsoleError, Consumer, ConsumerEvent, ConsumerSettings, NewRecord, NotWritten,
     Producer, ProducerSettings, RecordFormat, StartAt, TopicChoice, topics,
@@ -192,7 +192,7 @@ async fn is_silent(consumer: &mut Consumer) -> bool {
 
 #[tokio::test(start_paused = true)]
 async fn a_created_topic_is_served_listed_described_grown_and_deleted() {
-    for release in [KafkaRelease::V0_11, KafkaRelease::V2_4, KafkaRelease::V4_1] {
+    for release in [KafkaRelease::V1_1, KafkaRelease::V2_4, KafkaRelease::V4_1] {
         let world = World::start(|builder| builder.brokers(3).release(release)).await;
         let cluster = world.client().await;
         let topic = NewTopic {
@@ -232,11 +232,11 @@ async fn a_created_topic_is_served_listed_described_grown_and_deleted() {
                 .iter()
                 .all(|partition| partition.leader.is_some())
         );
-        let settings = described
+        let retention = described
             .settings
             .as_ref()
-            .expect("every release here tells them");
-        assert_eq!(settings.get("retention.ms").map(String::as_str), Some("1234567"));
+            .and_then(|settings| settings.get("retention.ms"));
+        assert_eq!(retention.map(String::as_str), Some("1234567"), "{release:?}");
         topics::grow(&cluster, &topic.name, 12, PATIENCE)
             .await
             .expect("more partitions");
@@ -307,7 +307,7 @@ async fn a_moved_leader_and_lost_answers_make_no_gap_and_no_duplicate() {
     let attempts = AtomicU32::new(0);
     world.fake.intercept(move |request| {
         // Every third attempt is carried out and not answered.
-        if request.api == ApiKey::Produce && attempts.fetch_add(1, Ordering::Relaxed) % 3 == 0 {
+        if request.api == ApiKey::Produce && attempts.fetch_add(1, Ordering::Relaxed).is_multiple_of(3) {
             Action::CutAnswer
         } else {
             Action::Pass
@@ -316,7 +316,7 @@ async fn a_moved_leader_and_lost_answers_make_no_gap_and_no_duplicate() {
     for number in 0..300 {
         producer.send(&record(&number.to_string()), 1000).await;
         if number % 100 == 50 {
-            let broker = NodeId(1 + i32::try_from(number / 100).expect("small") % 3);
+            let broker = NodeId(1 + number / 100 % 3);
             world.fake.move_leader("lines", 0, broker).expect("a replica");
         }
     }
@@ -580,15 +580,15 @@ async fn a_damaged_batch_ends_the_reading_or_is_left_out_and_told() {
     );
 }
 
-fn in_group(interval: Option<Duration>) -> Option<CommitSettings> {
-    Some(CommitSettings {
+fn in_group(interval: Option<Duration>) -> CommitSettings {
+    CommitSettings {
         group_id: "readers".to_owned(),
         client_id: Arc::from("console-consumer"),
         session_timeout: Duration::from_secs(10),
         heartbeat_interval: Duration::from_secs(3),
         rebalance_timeout: Duration::from_mins(1),
         commit_interval: interval,
-    })
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -604,7 +604,7 @@ async fn a_group_goes_on_where_it_stopped() {
         let open = async || {
             let client = world.client().await;
             let group = in_group(Some(Duration::from_secs(5)));
-            Consumer::new(client, all_of("lines"), consumer_settings(), group)
+            Consumer::new(client, all_of("lines"), consumer_settings(), Some(group))
         };
         let mut consumer = open().await;
         // The batch holds ten records, of which four are taken.
@@ -643,7 +643,7 @@ async fn a_group_that_does_not_commit_stores_nothing() {
     let world = World::with_topic(1).await;
     world.write(["a"]).await;
     let client = world.client().await;
-    let mut consumer = Consumer::new(client, all_of("lines"), consumer_settings(), in_group(None));
+    let mut consumer = Consumer::new(client, all_of("lines"), consumer_settings(), Some(in_group(None)));
     assert_eq!(read(&mut consumer, 1).await.0, ["0/0 a"]);
     consumer.close().await.expect("nothing to store");
     assert!(world.fake.committed_offsets("readers").is_empty());

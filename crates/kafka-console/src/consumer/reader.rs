@@ -143,7 +143,7 @@ impl PartitionReader {
         }
     }
 
-    /// The next records of what has arrived.
+    /// The next records of what has arrived; `None` also where there is something to tell first.
     pub(super) fn next_records(
         &mut self,
         notices: &mut VecDeque<String>,
@@ -169,6 +169,8 @@ impl PartitionReader {
                         "left out {} offsets of {tp} from {offset} on: {reason}",
                         walk.position - offset
                     ));
+                    // Told before what comes behind it.
+                    return Ok(None);
                 }
                 Step::Damaged { offset, reason } => {
                     return Err(ConsoleError::Damaged { tp, offset, reason });

@@ -3,8 +3,8 @@
 
 use bytes::Bytes;
 use kafka_record::{
-    AbortedTransactions, Batch, Batches, Codec, CodecContexts, ControlRecord, LegacyEntry, RecordBatch,
-    RecordError,
+    AbortedTransactions, Batch, Batches, Codec, CodecContexts, ControlRecord, LegacyBatch, RecordBatch,
+    RecordError, up_convert,
 };
 use kafka_wire::api::fetch::AbortedTransaction;
 use kafka_wire::ids::TopicPartition;

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use kafka_client::{CallOptions, ClientError, admin};
 use kafka_client_core::retry::{ProduceDisposition, classify_produce, produce_certainly_not_appended};
-use kafka_record::{Codec, CodecContexts, DownConversion, HeaderPolicy, OutgoingBatch, RecordError, down_convert};
+use kafka_record::{
+    Codec, CodecContexts, DownConversion, HeaderPolicy, OutgoingBatch, RecordError, down_convert,
+};
 use kafka_wire::ErrorCode;
 use kafka_wire::api::produce::{ProducePartition, ProduceRequest, ProduceTopic, ProducedPartition};
 use kafka_wire::ids::{ProducerIdentity, TopicId};
@@ -13,7 +15,7 @@ use tokio::time::{Instant, sleep};
 use super::Acks;
 use super::halves::{DECOMPRESSED_MAX, halves};
 use super::lane::{SealedBatch, Stamp};
-use super::leaders::Destination;
+use super::leaders::TargetTopic;
 use crate::error::advice;
 
 /// The newest version that names topics; later ones want topic ids.
@@ -82,13 +84,13 @@ impl NotWritten {
 
 /// Writes a batch. `stamp` is what the partition's last batch left; `None` asks for a new identity.
 pub(super) async fn deliver(
-    destination: Arc<Destination>,
+    target: Arc<TargetTopic>,
     partition: i32,
     sealed: SealedBatch,
     stamp: Option<Stamp>,
 ) -> Delivered {
     let mut delivery = Delivery {
-        destination: &destination,
+        target: &target,
         partition,
         stamp,
         may_be_written: false,
@@ -123,7 +125,7 @@ pub(super) async fn deliver(
 }
 
 struct Delivery<'a> {
-    destination: &'a Destination,
+    target: &'a TargetTopic,
     partition: i32,
     stamp: Option<Stamp>,
     /// Some attempt of the batch in hand may have been carried out.
@@ -140,7 +142,7 @@ struct Failure {
 
 impl Delivery<'_> {
     async fn write(&mut self, sealed: &SealedBatch) -> Result<(), Failure> {
-        let settings = &self.destination.settings;
+        let settings = &self.target.settings;
         let give_up = Instant::now() + settings.delivery_timeout;
         let mut retries = 0;
         self.may_be_written = false;
@@ -175,7 +177,7 @@ impl Delivery<'_> {
                 return Err(self.failure(reason, false));
             }
             sleep(settings.retry_backoff).await;
-            self.destination.refresh().await;
+            self.target.refresh().await;
         }
     }
 
@@ -199,15 +201,15 @@ impl Delivery<'_> {
     }
 
     async fn attempt(&mut self, sealed: &SealedBatch) -> Attempt {
-        let destination = self.destination;
-        let Some(leader) = destination.leader(self.partition) else {
+        let target = self.target;
+        let Some(leader) = target.leader(self.partition) else {
             return not_sent("the partition has no leader".to_owned());
         };
         let stamp = match self.stamp().await {
             Ok(stamp) => stamp,
             Err(reason) => return not_sent(reason),
         };
-        let connection = match destination.cluster.connection(leader).await {
+        let connection = match target.cluster.connection(leader).await {
             Ok(connection) => connection,
             Err(error) => return not_sent(error.to_string()),
         };
@@ -235,7 +237,7 @@ impl Delivery<'_> {
         };
         let request = self.request(partition);
         let options = CallOptions {
-            timeout: destination.settings.request_timeout,
+            timeout: target.settings.request_timeout,
             version_max: PRODUCE_VERSION_BY_NAME,
             ..connection.default_options()
         };
@@ -276,14 +278,14 @@ impl Delivery<'_> {
         }
         let conversion = DownConversion {
             codec: batch.codec()?,
-            level: self.destination.settings.codec_level,
+            level: self.target.settings.codec_level,
             headers: HeaderPolicy::Refuse,
         };
         down_convert(batch, &conversion, &mut CodecContexts::new(), DECOMPRESSED_MAX)
     }
 
     fn request(&self, partition: ProducePartition) -> ProduceRequest {
-        let settings = &self.destination.settings;
+        let settings = &self.target.settings;
         ProduceRequest {
             transactional_id: None,
             acks: match settings.acks {
@@ -292,7 +294,7 @@ impl Delivery<'_> {
             },
             timeout_ms: i32::try_from(settings.request_timeout.as_millis()).unwrap_or(i32::MAX),
             topics: vec![ProduceTopic {
-                topic: Arc::clone(&self.destination.topic),
+                topic: Arc::clone(&self.target.topic),
                 topic_id: TopicId::ZERO,
                 partitions: vec![partition],
             }],
@@ -308,10 +310,10 @@ impl Delivery<'_> {
             identity: ProducerIdentity::NONE,
             sequence: -1,
         };
-        if !self.destination.settings.idempotent {
+        if !self.target.settings.idempotent {
             return Ok(anonymous);
         }
-        match admin::init_producer_id(&self.destination.cluster).await {
+        match admin::init_producer_id(&self.target.cluster).await {
             Ok(identity) => {
                 let stamp = Stamp {
                     identity,
@@ -362,7 +364,7 @@ fn reason(produced: &ProducedPartition, sealed: &SealedBatch) -> String {
         Some((sealed.lines.get(index)?, error.message.as_deref()?))
     });
     if let Some((line, message)) = named {
-        text.push_str(&format!(": line {line}: {message}"));
+        text.extend([": line ", &line.to_string(), ": ", message]);
     } else if let Some(message) = &produced.error_message {
         text.push_str(": ");
         text.push_str(message);

@@ -18,16 +18,16 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// One topic of one cluster, shared by all deliveries.
 #[derive(Debug)]
-pub(super) struct Destination {
+pub(super) struct TargetTopic {
     pub(super) cluster: Arc<Cluster>,
     pub(super) topic: Arc<str>,
     pub(super) settings: ProducerSettings,
     leaders: Mutex<BTreeMap<i32, Option<NodeId>>>,
 }
 
-// === impl Destination ===
+// === impl TargetTopic ===
 
-impl Destination {
+impl TargetTopic {
     /// Waits until the topic exists, and lets the brokers create it if that is allowed.
     pub(super) async fn find(
         cluster: Arc<Cluster>,
@@ -35,15 +35,15 @@ impl Destination {
         settings: ProducerSettings,
     ) -> Result<Self, ConsoleError> {
         let give_up = Instant::now() + settings.max_block;
-        let destination = Self {
+        let target = Self {
             cluster,
             topic: topic.into(),
             settings,
             leaders: Mutex::default(),
         };
         loop {
-            match destination.look(destination.settings.may_create_topic).await {
-                Ok(ErrorCode::NONE) => return Ok(destination),
+            match target.look(target.settings.may_create_topic).await {
+                Ok(ErrorCode::NONE) => return Ok(target),
                 Ok(
                     ErrorCode::UNKNOWN_TOPIC_OR_PARTITION
                     | ErrorCode::LEADER_NOT_AVAILABLE
@@ -61,7 +61,7 @@ impl Destination {
             if Instant::now() >= give_up {
                 return Err(ConsoleError::UnknownTopic {
                     topic: topic.to_owned(),
-                    after: destination.settings.max_block,
+                    after: target.settings.max_block,
                 });
             }
             sleep(PAUSE).await;

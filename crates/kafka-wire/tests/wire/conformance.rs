@@ -64,6 +64,7 @@ fn responses_of_every_version_read_as_what_was_written() {
             (ApiKey::DescribeGroups, 0, 5, 6),
             (ApiKey::ApiVersions, 0, 4, 5),
             (ApiKey::CreateTopics, 0, 7, 8),
+            (ApiKey::DeleteTopics, 0, 5, 6),
             (ApiKey::DeleteRecords, 0, 2, 3),
             (ApiKey::InitProducerId, 0, 5, 6),
             (ApiKey::OffsetForLeaderEpoch, 0, 4, 5),

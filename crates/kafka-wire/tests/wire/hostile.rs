@@ -204,6 +204,7 @@ fn first_list_position(sample: &Sample) -> usize {
     let throttle_time_since = [
         (ApiKey::Fetch, 1),
         (ApiKey::CreateTopics, 2),
+        (ApiKey::DeleteTopics, 1),
         (ApiKey::OffsetForLeaderEpoch, 2),
         (ApiKey::Metadata, 3),
         (ApiKey::OffsetCommit, 3),

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use kafka_wire::api::create_topics::{CreatableTopicResult, CreateTopicsRequest, CreateTopicsResponse};
+use kafka_wire::api::delete_topics::{DeleteTopicsRequest, DeleteTopicsResponse, DeletedTopic};
 use kafka_wire::api::describe_configs::{
     ConfigSource, DescribeConfigsRequest, DescribeConfigsResponse, DescribeConfigsResult, DescribedConfig,
     ResourceType,
@@ -37,6 +38,7 @@ pub(super) fn visit(visitor: &mut impl Visitor) {
         visit_create_topics(visitor, version);
         visit_offset_for_leader_epoch(visitor, version);
     }
+    visit_delete_topics(visitor);
     visit_describe_configs(visitor);
     visit_many_smallest_configs(visitor);
 }
@@ -215,6 +217,19 @@ fn visit_list_offsets(visitor: &mut impl Visitor) {
 
     let many = ByHand::new().list(std::iter::repeat_n(ByHand::new().string("").list([]), MANY));
     visitor.case::<ListOffsetsRequest>(0, &many, &response(vec![topic("", Vec::new()); MANY]));
+}
+
+fn visit_delete_topics(visitor: &mut impl Visitor) {
+    let body = ByHand::new().list([ByHand::new().string("orders").i16(3)]);
+    let expected = DeleteTopicsResponse {
+        throttle_time_ms: 0,
+        topics: vec![DeletedTopic {
+            name: Arc::from("orders"),
+            error_code: ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
+            error_message: None,
+        }],
+    };
+    visitor.case::<DeleteTopicsRequest>(0, &body, &expected);
 }
 
 fn visit_create_topics(visitor: &mut impl Visitor, version: i16) {
