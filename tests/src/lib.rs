@@ -43,6 +43,7 @@ pub mod mirror_maker;
 pub mod mirroring;
 pub mod old_producer;
 pub mod oracle;
+pub mod page;
 pub mod ports;
 pub mod process;
 pub mod produce;

@@ -51,6 +51,13 @@ impl Program {
     }
 }
 
+/// A program of Kafka's of this version by the name of its class, without a flag: what one of its scripts runs.
+pub fn of_kafka(version: &str, main: &str) -> Result<Command> {
+    let jvm = Jvm::of(version)?;
+    let (archive, _) = java::archive_paths(&archives::folder(&jvm)?);
+    jvm.quiet(HEAP_MB, &Archive::Use(archive), main)
+}
+
 /// `kafka-consumer-groups.sh`, without a flag.
 pub(crate) fn consumer_groups() -> Result<Command> {
     let (jvm, archive) = tools()?;

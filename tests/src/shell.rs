@@ -36,7 +36,7 @@ pub fn start(program: Program, text: &str, variables: &[(&str, &str)]) -> Result
 }
 
 /// A file that hands its arguments on to `command`.
-fn write_script(path: &Path, command: &Command) -> Result<()> {
+pub fn write_script(path: &Path, command: &Command) -> Result<()> {
     let mut text = String::from("#!/bin/bash\nunset RUST_LOG\nexec");
     for word in [command.get_program()].into_iter().chain(command.get_args()) {
         let word = word.to_string_lossy().replace('\'', r"'\''");

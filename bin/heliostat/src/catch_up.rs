@@ -72,7 +72,8 @@ fn summary(report: &CatchUpReport) -> String {
             )
         }
     };
-    format!("{came_out}; {records} records in {seconds}.{tenths} s")
+    let plural = if records == 1 { "" } else { "s" };
+    format!("{came_out}; {records} record{plural} in {seconds}.{tenths} s")
 }
 
 fn counted_are(partitions: usize) -> String {
