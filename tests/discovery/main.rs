@@ -3,4 +3,5 @@
 
 mod client;
 mod command_line;
+mod daemon;
 mod prompt;

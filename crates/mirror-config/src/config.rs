@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use mirror_core::catch_up::CatchUpGoal;
 
-pub use cluster::{Bootstrap, ClusterConfig, HostPort, ZooKeeperConnect};
+pub use cluster::{AmbariCluster, Bootstrap, ClusterConfig, HostPort, ZooKeeperConnect};
 pub use flow::{
     BrakeConfig, CompressionConfig, FetchConfig, FlowConfig, IsolationLevel, NullKeys, OnLoss,
     OnRefusedRecord, Partitioning, Positions, ProduceConfig, StartPolicy, ZooKeeperOffsets,

@@ -6,6 +6,7 @@
 //! ```
 //! Everything wrong in a file is reported at once, each with its line, and so is every key that nobody knows.
 
+mod ambari;
 mod clusters;
 mod compression;
 mod flows;

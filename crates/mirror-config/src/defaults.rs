@@ -52,6 +52,11 @@ pub const STREAMS: u32 = 1;
 /// error.
 pub const STREAMS_MAX: u32 = 1_000;
 
+/// Who logs in to Ambari: what the templates of `HDInsight` suggest.
+pub const AMBARI_USER: &str = "admin";
+/// The port of brokers that are known by their host alone: Kafka's own default.
+pub const BROKER_PORT: u16 = 9092;
+
 /// `zookeeper.session.timeout.ms`: as the ZooKeeper consumer (`kafka.utils.ZKConfig` of 1.1).
 pub const ZOOKEEPER_SESSION_TIMEOUT: Duration = Duration::from_secs(6);
 /// Positions are never written back to ZooKeeper more often: each is a write of its own to the disks of the ensemble.

@@ -36,9 +36,9 @@ mod units;
 mod zookeeper;
 
 pub use config::{
-    AdminConfig, Assignor, Bootstrap, BrakeConfig, ClusterConfig, CompressionConfig, Config, FetchConfig,
-    FlowConfig, HostPort, IsolationLevel, LifeConfig, MembershipConfig, MemoryConfig, NullKeys, OnLoss,
-    OnRefusedRecord, Partitioning, Positions, ProduceConfig, Rename, StartPolicy, StateConfig,
+    AdminConfig, AmbariCluster, Assignor, Bootstrap, BrakeConfig, ClusterConfig, CompressionConfig, Config,
+    FetchConfig, FlowConfig, HostPort, IsolationLevel, LifeConfig, MembershipConfig, MemoryConfig, NullKeys,
+    OnLoss, OnRefusedRecord, Partitioning, Positions, ProduceConfig, Rename, StartPolicy, StateConfig,
     ZooKeeperConnect, ZooKeeperOffsets,
 };
 pub use error::{ConfigError, ConfigErrors, Notice, NoticeLevel, Place};

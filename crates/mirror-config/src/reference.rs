@@ -63,6 +63,8 @@ fn configuration() -> String {
 fn section_title(section: &SectionKeys) -> String {
     if section.title.starts_with('[') {
         format!("`{}`", section.title)
+    } else if section.help.starts_with("A table inside `[clusters.NAME]`") {
+        format!("`{}` in `[clusters.NAME]`", section.title)
     } else if section.help.starts_with("A table inside") {
         format!("`{}` in `[[flows]]`", section.title)
     } else {

@@ -21,6 +21,8 @@ fn the_committed_reference_is_what_the_tables_say() {
 #[test]
 fn the_examples_of_the_guide_are_taken() {
     const CLUSTERS: &str = "[clusters.eu]\nbootstrap = [\"a:1\"]\n[clusters.us]\nbootstrap = [\"b:1\"]\n";
+    // Behind an example of a source alone.
+    const FLOW: &str = "[clusters.other]\nbootstrap = [\"b:1\"]\n[[flows]]\nfrom = \"source\"\nto = \"other\"\ntopics = [\"x\"]\n";
     let guide = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/configuration.md");
     let guide = fs::read_to_string(guide).unwrap();
     let mut examples = 0;
@@ -31,10 +33,11 @@ fn the_examples_of_the_guide_are_taken() {
         } else {
             CLUSTERS
         };
-        let resolved =
-            daemon_file::resolve_text("x", &format!("{clusters}{example}"), &Environment::default());
+        let flow = if example.contains("[[flows]]") { "" } else { FLOW };
+        let text = format!("{clusters}{example}{flow}");
+        let resolved = daemon_file::resolve_text("x", &text, &Environment::default());
         assert!(resolved.is_ok(), "{example}\n{resolved:?}");
         examples += 1;
     }
-    assert_eq!(examples, 2);
+    assert_eq!(examples, 4);
 }

@@ -5,14 +5,19 @@
 
 #![forbid(unsafe_code)]
 
+use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ambari_client::{Ambari, AmbariError, Component, ComponentHost, Password, Patience};
 use kafka_client::cluster::{FindServers, Finding, ServersNotFound};
 use kafka_client::{ClientError, Cluster, ClusterSettings};
 use kafka_zookeeper::discovery::{self, DiscoveryError};
 use kafka_zookeeper::{Ensemble, Session};
-use mirror_config::{Bootstrap, HostPort, ZooKeeperConnect};
+use mirror_config::{AmbariCluster, Bootstrap, HostPort, ZooKeeperConnect};
+
+/// Steps that a question to Ambari takes: the name, a connection, the handshake, an answer for which Ambari asks a database.
+const AMBARI_STEPS: u32 = 4;
 
 /// Why there are no addresses. `Display` is one sentence without a full stop.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -20,6 +25,14 @@ pub enum NotFound {
     /// ZooKeeper names no broker that can be asked.
     #[error("{0}")]
     ZooKeeper(DiscoveryError),
+    /// Ambari does not name the hosts.
+    #[error("{reason}")]
+    Ambari {
+        /// One sentence.
+        reason: String,
+        /// Asking again does not help.
+        is_mistake: bool,
+    },
 }
 
 /// Looks a cluster's brokers up; gives up a server of whatever is asked after `step`, where the configuration has more
@@ -31,6 +44,9 @@ pub async fn addresses(bootstrap: &Bootstrap, step: Duration) -> Result<Vec<Host
     match bootstrap {
         Bootstrap::Servers(servers) => Ok(servers.clone()),
         Bootstrap::ZooKeeper(connect) => in_zookeeper(connect, step).await.map_err(NotFound::ZooKeeper),
+        Bootstrap::Ambari(cluster) => in_ambari(cluster, step)
+            .await
+            .map_err(|error| NotFound::of_ambari(&error)),
     }
 }
 
@@ -49,7 +65,7 @@ pub async fn connect(settings: ClusterSettings, bootstrap: &Bootstrap) -> Result
             })
             .await
         }
-        Bootstrap::ZooKeeper(_) => {
+        Bootstrap::ZooKeeper(_) | Bootstrap::Ambari(_) => {
             let finder = Finder {
                 step: settings.connection.connect_timeout,
                 bootstrap: bootstrap.clone(),
@@ -86,6 +102,29 @@ async fn in_zookeeper(connect: &ZooKeeperConnect, step: Duration) -> Result<Vec<
     Ok(found.usable.into_iter().map(address).collect())
 }
 
+/// The password and the CAs are read anew each time: both change while a mirror runs.
+async fn in_ambari(cluster: &AmbariCluster, step: Duration) -> Result<Vec<HostPort>, AmbariError> {
+    let password = Password::from_file(&cluster.password_file)?;
+    let ambari = Ambari::new(
+        cluster.url.clone(),
+        cluster.cluster.clone(),
+        &cluster.user,
+        &password,
+        cluster.ca_file.as_deref(),
+    )?;
+    let usual = Patience::default();
+    let ambari = ambari.with_patience(Patience {
+        connect: usual.connect.min(step),
+        question: usual.question.min(step * AMBARI_STEPS),
+    });
+    let hosts = ambari.hosts(Component::KafkaBroker).await?;
+    let address = |host: ComponentHost| HostPort {
+        host: host.name,
+        port: cluster.port,
+    };
+    Ok(hosts.into_iter().map(address).collect())
+}
+
 /// Looks up anew each time it is asked.
 #[derive(Debug)]
 struct Finder {
@@ -100,6 +139,20 @@ impl NotFound {
     pub fn is_mistake(&self) -> bool {
         match self {
             Self::ZooKeeper(error) => error.is_mistake(),
+            Self::Ambari { is_mistake, .. } => *is_mistake,
+        }
+    }
+
+    fn of_ambari(error: &AmbariError) -> Self {
+        let mut reason = error.to_string();
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            reason = format!("{reason}: {error}");
+            cause = error.source();
+        }
+        Self::Ambari {
+            reason,
+            is_mistake: !error.may_pass(),
         }
     }
 }

@@ -192,6 +192,7 @@ pub(crate) const LAYERS: &[Layer] = &[
         name: "mirror-config",
         floor: Floor::Number(4),
         ours: Ours::Only(&[
+            "ambari-client",
             "mirror-core",
             "mirror-router",
             "kafka-client",
@@ -210,7 +211,12 @@ pub(crate) const LAYERS: &[Layer] = &[
     Layer {
         name: "mirror-discovery",
         floor: Floor::Number(5),
-        ours: Ours::Only(&["mirror-config", "kafka-client", "kafka-zookeeper"]),
+        ours: Ours::Only(&[
+            "ambari-client",
+            "mirror-config",
+            "kafka-client",
+            "kafka-zookeeper",
+        ]),
         foreign: Foreign::Except(LIBRARY_BANS),
     },
     Layer {

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
+
+use ambari_client::{BaseUrl, ClusterName};
 
 /// How to reach one cluster and how patient to be with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +41,8 @@ pub enum Bootstrap {
     Servers(Vec<HostPort>),
     /// The brokers that registered themselves in ZooKeeper, as they are whenever it is asked.
     ZooKeeper(ZooKeeperConnect),
+    /// The hosts that have a broker according to Ambari, as they are whenever it is asked.
+    Ambari(AmbariCluster),
 }
 
 /// A ZooKeeper ensemble, and where in it a Kafka cluster keeps its nodes.
@@ -51,6 +56,23 @@ pub struct ZooKeeperConnect {
     pub session_timeout: Duration,
     /// A server that does not accept a connection within this is left for the next.
     pub connection_timeout: Duration,
+}
+
+/// Where Ambari answers, and what it is asked. The password stays in its file until then.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AmbariCluster {
+    /// Where Ambari answers.
+    pub url: BaseUrl,
+    /// What Ambari calls the cluster.
+    pub cluster: ClusterName,
+    /// Who logs in.
+    pub user: String,
+    /// A file that holds the password and nothing else.
+    pub password_file: PathBuf,
+    /// CAs to believe beside the system's, in PEM form.
+    pub ca_file: Option<PathBuf>,
+    /// The port of a plaintext listener of every broker, never 0: Ambari does not tell it.
+    pub port: u16,
 }
 
 /// One address of a broker, as the user wrote it (names are resolved when connecting).
@@ -91,6 +113,8 @@ impl ClusterConfig {
         let servers = match &self.bootstrap {
             Bootstrap::Servers(servers) => servers,
             Bootstrap::ZooKeeper(connect) => &connect.servers,
+            // Its brokers are known when it was asked, and no sooner.
+            Bootstrap::Ambari(_) => return false,
         };
         servers
             .iter()
@@ -105,6 +129,7 @@ impl fmt::Display for Bootstrap {
         match self {
             Self::Servers(servers) => list(formatter, servers),
             Self::ZooKeeper(zookeeper) => write!(formatter, "{zookeeper}"),
+            Self::Ambari(ambari) => write!(formatter, "{ambari}"),
         }
     }
 }
@@ -116,6 +141,14 @@ impl fmt::Display for ZooKeeperConnect {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         list(formatter, &self.servers)?;
         formatter.write_str(&self.chroot)
+    }
+}
+
+// === impl AmbariCluster ===
+
+impl fmt::Display for AmbariCluster {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}, cluster {}", self.url, self.cluster)
     }
 }
 

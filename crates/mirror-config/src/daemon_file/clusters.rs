@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::keys;
 use super::section::Section;
+use super::{ambari, keys};
 use crate::config::{Bootstrap, ClusterConfig, HostPort, ZooKeeperConnect};
 use crate::error::ConfigError;
 use crate::{address_map, bootstrap, defaults, zookeeper};
@@ -81,20 +81,24 @@ fn cluster(name: &str, section: &Section<'_>) -> Cluster {
     }
 }
 
+/// The ways in which the first brokers can be named.
+const WAYS: [&str; 3] = ["bootstrap", "zookeeper", "ambari"];
+
 /// In one way, not in two.
 fn first_brokers(section: &Section<'_>) -> Bootstrap {
-    let servers = brokers(section);
-    let Some(connect) = zookeeper(section) else {
-        return Bootstrap::Servers(servers);
-    };
-    if let Some(written) = section.value("bootstrap") {
+    let written = WAYS.map(|way| section.value(way).map(|written| (way, written.place)));
+    let written: Vec<_> = written.into_iter().flatten().collect();
+    if let [(first, place), .., (last, _)] = &written[..] {
         section.reading().error(ConfigError::Refused {
-            reason: "bootstrap and zookeeper cannot be used together".to_owned(),
-            place: written.place,
+            reason: format!("{first} and {last} cannot be used together"),
+            place: place.clone(),
             advice: "keep one of them".to_owned(),
         });
     }
-    Bootstrap::ZooKeeper(connect)
+    let servers = brokers(section);
+    let connect = zookeeper(section).map(Bootstrap::ZooKeeper);
+    let ambari = ambari::read(section).map(Bootstrap::Ambari);
+    connect.or(ambari).unwrap_or(Bootstrap::Servers(servers))
 }
 
 fn zookeeper(section: &Section<'_>) -> Option<ZooKeeperConnect> {
@@ -114,8 +118,7 @@ fn zookeeper(section: &Section<'_>) -> Option<ZooKeeperConnect> {
 /// Not missed where `zookeeper` or `ambari` stands in its place.
 fn brokers(section: &Section<'_>) -> Vec<HostPort> {
     let Some(written) = section.texts("bootstrap") else {
-        let in_its_place = ["zookeeper", "ambari"].map(|key| section.value(key).is_some());
-        if section.value("bootstrap").is_none() && in_its_place == [false, false] {
+        if WAYS.iter().all(|way| section.value(way).is_none()) {
             section.missing("bootstrap");
         }
         return Vec::new();

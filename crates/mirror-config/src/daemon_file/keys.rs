@@ -3,8 +3,10 @@
 //! Readers, error messages and the generated reference all go by these tables. Three laws are tested: a name is read
 //! if and only if it stands here, writing a default changes nothing, and a section's names are all different.
 
+mod ambari;
 mod flow;
 
+pub(super) use ambari::AMBARI;
 pub(super) use flow::{COMPRESSION, FLOW, RENAME};
 
 /// One section of the file.
@@ -50,9 +52,10 @@ pub enum Default {
 }
 
 /// All sections, in the order in which the reference shows them.
-pub const SECTIONS: [&SectionKeys; 9] = [
+pub const SECTIONS: [&SectionKeys; 10] = [
     &ROOT,
     &CLUSTER,
+    &AMBARI,
     &FLOW,
     &RENAME,
     &COMPRESSION,
@@ -115,7 +118,7 @@ pub(super) const CLUSTER: SectionKeys = SectionKeys {
         required(
             "bootstrap",
             "a list of addresses, like [\"broker-1:9092\", \"broker-2:9092\"]",
-            "The brokers to ask first; they name the others. Not beside zookeeper.",
+            "The brokers to ask first; they name the others. Not beside zookeeper or ambari.",
         ),
         described(
             "zookeeper",
@@ -130,6 +133,12 @@ pub(super) const CLUSTER: SectionKeys = SectionKeys {
             "{}",
             "Where to connect to in the place of an address that a broker advertises, or that bootstrap has: for hosts that \
              cannot look these names up, or reach them only through a gateway.",
+        ),
+        described(
+            "ambari",
+            "{ cluster = \"NAME\", password_file = \"FILE\" }",
+            "bootstrap",
+            "In place of bootstrap: Ambari, which knows the hosts of the brokers.",
         ),
         described(
             "client_id",
@@ -172,11 +181,6 @@ pub(super) const CLUSTER: SectionKeys = SectionKeys {
             DURATION,
             "\"5min\"",
             "Metadata older than this is asked for again although nothing failed.",
-        ),
-        refused(
-            "ambari",
-            "asking Ambari for the brokers comes with a later release",
-            "write bootstrap = [\"HOST:9092\"], brokers of the cluster",
         ),
         refused("tls", LATER_SECURITY, PLAINTEXT),
         refused("sasl", LATER_SECURITY, PLAINTEXT),

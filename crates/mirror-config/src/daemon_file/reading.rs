@@ -49,6 +49,11 @@ impl<'a> Reading<'a> {
         self.findings.borrow_mut().error(error);
     }
 
+    /// Something that its author should change; the file is used all the same.
+    pub(super) fn warn(&self, text: impl Into<String>) {
+        self.findings.borrow_mut().warn(text);
+    }
+
     /// A value that its key cannot have.
     pub(super) fn invalid(&self, problem: impl Into<String>, place: &Place, advice: impl Display) {
         self.error(ConfigError::InvalidValue {

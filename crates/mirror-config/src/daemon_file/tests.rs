@@ -111,6 +111,9 @@ request_timeout = "20s"
 reconnect_backoff = "2s"
 metadata_max_age = "1s"
 
+[clusters.ap]
+ambari = { cluster = "ap-hdi", user = "mirror", password_file = "/etc/heliostat/ap", url = "https://ambari.example", ca_file = "ca.pem", port = 9093 }
+
 [clusters.us]
 bootstrap = ["wn0-us:9092"]
 request_timeout = "7s"

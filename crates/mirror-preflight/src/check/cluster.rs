@@ -5,6 +5,7 @@ use std::time::Duration;
 use kafka_client::ClientError;
 use mirror_config::{Bootstrap, ClusterConfig, HostPort};
 use mirror_core::unreachable_broker::AddressForm;
+use mirror_discovery::NotFound;
 
 use super::broker;
 use super::endpoint::{self, Endpoint};
@@ -81,19 +82,23 @@ async fn look_up(
     step: Duration,
 ) -> Result<(Vec<Check>, Vec<HostPort>), Check> {
     let bootstrap = &config.reached_bootstrap();
-    let subject = match bootstrap {
+    let (name, verb) = match bootstrap {
         Bootstrap::Servers(servers) => return Ok((Vec::new(), servers.clone())),
-        Bootstrap::ZooKeeper(connect) => connect.to_string(),
+        Bootstrap::ZooKeeper(_) => ("zookeeper", "registered"),
+        Bootstrap::Ambari(_) => ("ambari", "named"),
     };
+    let subject = bootstrap.to_string();
     match mirror_discovery::addresses(bootstrap, step).await {
         Ok(servers) => {
             let shown: Vec<_> = servers.iter().map(ToString::to_string).collect();
-            let words = format!("{} registered: {}", counted(servers.len(), "broker"), shown.join(", "));
-            Ok((vec![scope.ok("zookeeper", subject, words)], servers))
+            let words = format!("{} {verb}: {}", counted(servers.len(), "broker"), shown.join(", "));
+            Ok((vec![scope.ok(name, subject, words)], servers))
         }
-        Err(error) => Err(scope.failed("zookeeper", subject, error.to_string()).advise(
+        Err(error @ NotFound::ZooKeeper(_)) => Err(scope.failed(name, subject, error.to_string()).advise(
             "name servers of the source's ZooKeeper and its chroot, or the brokers themselves in bootstrap.servers",
         )),
+        // Its words say what to do.
+        Err(error @ NotFound::Ambari { .. }) => Err(scope.failed(name, subject, error.to_string())),
     }
 }
 

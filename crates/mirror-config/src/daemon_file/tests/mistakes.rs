@@ -83,14 +83,12 @@ fn keys_that_nobody_knows() {
 #[test]
 fn what_comes_later() {
     let text = format!(
-        "[clusters.source]\nbootstrap = [\"a:1\"]\n[clusters.target]\nambari = {{ url = \"x\" }}\ntls = {{}}\n{FLOW}\
+        "[clusters.source]\nbootstrap = [\"a:1\"]\n[clusters.target]\nbootstrap = [\"b:1\"]\ntls = {{}}\n{FLOW}\
          guarantee = \"exactly-once\"\n"
     );
     assert_eq!(
         errors(&text),
         [
-            "asking Ambari for the brokers comes with a later release (heliostat.toml:4: ambari): write bootstrap = \
-             [\"HOST:9092\"], brokers of the cluster",
             "TLS and SASL come with a later release (heliostat.toml:5: tls): name a PLAINTEXT listener of the brokers in \
              bootstrap",
             "mirroring exactly once comes with a later release (heliostat.toml:10: guarantee = \"exactly-once\"): write \
