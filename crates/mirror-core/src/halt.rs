@@ -73,6 +73,14 @@ pub enum HaltReason {
         /// Where positions are kept, as `group "mirror"`.
         place: String,
     },
+    /// The offset that an old consumer left in ZooKeeper says nothing about the topic of today.
+    #[error("the position at {path} in ZooKeeper cannot be adopted: {detail}")]
+    NotAdopted {
+        /// The node.
+        path: String,
+        /// Why not, with what it holds and what the group on the brokers has.
+        detail: String,
+    },
     /// Bytes from the source that are no valid record batch, also after fetching them again.
     #[error("the batch at offset {offset} is corrupt on the source: {detail}")]
     Corrupt {
@@ -233,6 +241,7 @@ impl HaltReason {
             Self::TopicRecreated { .. } => "topic_recreated",
             Self::Diverged { .. } => "diverged",
             Self::PositionMissing { .. } => "position_missing",
+            Self::NotAdopted { .. } => "not_adopted",
             Self::Corrupt { .. } => "corrupt",
             Self::HeadersNotKept { .. } => "headers_not_kept",
             Self::CodecNotInFormat { .. } => "codec_not_in_format",
@@ -260,6 +269,7 @@ impl HaltReason {
             // Its offsets may be the target's; where that leads on the source nobody knows.
             Self::AnchorMismatch { .. }
             | Self::PositionMissing { .. }
+            | Self::NotAdopted { .. }
             | Self::Unauthorized { .. }
             | Self::TargetTopic { .. } => None,
         }
@@ -277,6 +287,7 @@ impl HaltReason {
             Self::Refused { first, last, .. } => OffsetRange::new(*first, last.saturating_add(1)),
             Self::TopicRecreated { .. }
             | Self::PositionMissing { .. }
+            | Self::NotAdopted { .. }
             | Self::Corrupt { .. }
             | Self::CodecNotInFormat { .. }
             | Self::DecompressedTooLarge { .. }

@@ -17,6 +17,7 @@ mod positions;
 mod read;
 mod report;
 mod target;
+mod zookeeper;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

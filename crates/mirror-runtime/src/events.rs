@@ -3,15 +3,19 @@
 //! WARN is for what an operator would want to be told about; what repairs itself within its normal rhythm is INFO or
 //! DEBUG. Nothing here is called per record.
 
+use std::fmt;
 use std::io;
+use std::time::Duration;
 
 use crate::counters::Totals;
 use crate::ownership::Ended;
 use crate::run_error::RunError;
 use crate::shared::Halted;
+use crate::zookeeper_group::Differ;
 use kafka_client::ClientError;
 use kafka_wire::error_code::ErrorCode;
 use kafka_wire::ids::{NodeId, TopicPartition};
+use kafka_zookeeper::ZooKeeperError;
 use mirror_core::halt::{Halt, HaltReason, Side};
 use mirror_core::offset_range::OffsetRange;
 use mirror_core::status::UnreachableBroker;
@@ -245,7 +249,7 @@ pub(crate) fn settings_unreadable(cluster: &str, topic: &str, code: ErrorCode) {
     warn!(cluster, %topic, %code, "the topic's settings may not be read; Kafka's defaults are assumed");
 }
 
-pub(crate) fn topic_not_ready(topic: &str, reason: &impl std::fmt::Display) {
+pub(crate) fn topic_not_ready(topic: &str, reason: &impl fmt::Display) {
     warn!(%topic, "not ready on the target, trying again: {reason}");
 }
 
@@ -352,7 +356,7 @@ pub(crate) fn state_not_kept(reason: &io::Error) {
     );
 }
 
-pub(crate) fn not_left(reason: &impl std::fmt::Display) {
+pub(crate) fn not_left(reason: &impl fmt::Display) {
     warn!(
         "the group was not left: others wait for our members' sessions to end, unless this process is started again \
          before: {reason}"
@@ -429,4 +433,75 @@ pub(crate) fn stopped(totals: &Totals, halts: &[Halted]) {
     for Halted { halt, .. } in halts {
         warn!(topic = %halt.tp.topic, partition = halt.tp.partition, "was halted: {halt}");
     }
+}
+
+pub(crate) fn old_consumer_lives(group: &str, ids: &[String], patience: Duration) {
+    warn!(
+        group,
+        "an old consumer is at work in this group by ZooKeeper's account ({}): waiting up to {} s for it to end",
+        ids.join(", "),
+        patience.as_secs()
+    );
+}
+
+pub(crate) fn old_consumer_came(group: &str, id: &str) {
+    error!(
+        group,
+        "old consumer {id} came into this group in ZooKeeper: it gets none of the partitions that are mirrored here, whose \
+         owners' nodes are held; stop it, or stop this mirror"
+    );
+}
+
+pub(crate) fn owned_in_zookeeper(tp: &TopicPartition, who: &str) {
+    warn!(topic = %tp.topic, partition = tp.partition, "{who} owns this partition in ZooKeeper; its node is taken as soon as it is free");
+}
+
+pub(crate) fn adopted(tp: &TopicPartition, offset: i64, group: &str) {
+    info!(
+        topic = %tp.topic, partition = tp.partition, offset,
+        "adopted from /consumers/{group}/offsets/{}/{} in ZooKeeper", tp.topic, tp.partition
+    );
+}
+
+pub(crate) fn positions_differ(tp: &TopicPartition, differ: Differ) {
+    let Differ {
+        brokers,
+        zookeeper,
+        adopted,
+        why,
+    } = differ;
+    let goes_on = if adopted { zookeeper } else { brokers };
+    warn!(
+        topic = %tp.topic, partition = tp.partition,
+        "two positions: the group on the brokers has offset {brokers}, ZooKeeper has {zookeeper}; mirroring goes on at {goes_on} ({why})"
+    );
+}
+
+pub(crate) fn written_by_others(tp: &TopicPartition, path: &str, theirs: Option<i64>, ours: i64) {
+    let theirs = theirs.map_or_else(|| "no offset".to_owned(), |offset| format!("offset {offset}"));
+    warn!(
+        topic = %tp.topic, partition = tp.partition,
+        "somebody else wrote {theirs} into {path} in ZooKeeper while this mirror stands at {ours}"
+    );
+}
+
+pub(crate) fn not_written_back(group: &str, reason: &dyn fmt::Display) {
+    warn!(
+        group,
+        "the last positions were not written back to ZooKeeper ({reason}): an old consumer that comes back repeats what was \
+         mirrored since the last time they were"
+    );
+}
+
+/// Told ever more rarely: mirroring goes on without it.
+pub(crate) fn zookeeper_away(failures: u32, reason: &ZooKeeperError) {
+    if failures == 0 || failures.is_power_of_two() {
+        warn!(
+            "ZooKeeper cannot be used, trying again; mirroring goes on, positions are on the brokers: {reason}"
+        );
+    }
+}
+
+pub(crate) fn zookeeper_back(ensemble: &str) {
+    info!("ZooKeeper {ensemble} answers again");
 }

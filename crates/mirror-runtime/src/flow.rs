@@ -100,6 +100,7 @@ pub(crate) struct Flow {
     state: Arc<StateFolder>,
     /// When the group is no longer waited for to let us go: set when the process is asked to end.
     leave_until: Option<Instant>,
+    _keeping: Option<Task<()>>,
     _remembering: Task<()>,
     _target_watch: Task<()>,
     _ways: [Task<()>; 2],
@@ -225,6 +226,19 @@ impl FlowContext {
         offsets.clone()
     }
 
+    /// Does every partition of the topics have a position?
+    pub(crate) fn is_known_to<T>(&self, positions: &BTreeMap<TopicPartition, T>) -> bool {
+        let topics = self.topics();
+        topics.now.iter().all(|(name, count)| {
+            (0..*count).all(|partition| {
+                positions.contains_key(&TopicPartition {
+                    topic: Arc::clone(name),
+                    partition,
+                })
+            })
+        })
+    }
+
     pub(crate) fn topic_names(&self) -> Vec<Arc<str>> {
         self.topics().now.keys().cloned().collect()
     }
@@ -255,6 +269,9 @@ impl Flow {
         let end = match started {
             Ok(mut flow) => {
                 let end = flow.work(&mut stop).await;
+                if let Some(zookeeper) = flow.context.store.zookeeper() {
+                    zookeeper.close().await;
+                }
                 events::stopped(&shared.counters.totals(), &shared.halts());
                 let left = match flow.leave_until {
                     Some(deadline) => timeout_at(deadline, flow.membership.leave()).await,
@@ -330,11 +347,14 @@ impl Flow {
             }
             sleep(backoff.next_delay()).await;
         }
+        join::wait_for_old_consumers(&context).await?;
         let topics = context.topics_changed().await;
         let state = Arc::new(state);
         let (membership, group) = join::join(&context, &state, topics).await;
         let remembering = join::remember(Arc::clone(&state), group, membership.member_ids());
+        let keeping = context.store.zookeeper().cloned();
         Ok(Self {
+            _keeping: keeping.map(|zookeeper| shared.tasks.start("zookeeper", zookeeper.keep())),
             _remembering: shared.tasks.start("member ids", remembering),
             _target_watch: shared.tasks.start("target metadata", watching),
             context,
@@ -402,6 +422,7 @@ impl Flow {
                     Err(error) => return Some(FlowEnd::Failed(error)),
                 },
             };
+            context.store.own(&ownership);
             match self.mirror(generation, stop).await {
                 Ended::Flow(end) => return Some(end),
                 Ended::Assignment => return None,
@@ -447,8 +468,10 @@ impl Flow {
         match interruption {
             Interruption::End(end) => {
                 shared.set_state(FlowState::Draining);
-                self.leave_until = Some(Instant::now() + drain_timeout + LEAVE_AFTER_DRAIN_MAX);
+                let ends = Instant::now() + drain_timeout;
+                self.leave_until = Some(ends + LEAVE_AFTER_DRAIN_MAX);
                 generation.drain(sleep(drain_timeout)).await;
+                context.store.hand_over(ends).await;
                 Ended::Flow(end)
             }
             Interruption::BeginAnew => {
@@ -469,12 +492,14 @@ impl Flow {
                     }
                 };
                 generation.drain(time_out).await;
+                context.store.hand_over(Instant::now()).await;
                 Ended::Assignment
             }
             Interruption::Lost(reason) => {
                 shared.counters.rebalanced();
                 events::lost_partitions(&reason);
                 generation.abandon();
+                context.store.let_go();
                 Ended::Assignment
             }
         }

@@ -12,18 +12,20 @@ use kafka_client::membership::{
     GroupAssignment, LeaderUserData, MemberIdentity, Membership, MembershipSettings, leave_members,
 };
 use kafka_client_core::assignor::Assignor;
-use mirror_config::{FlowConfig, Positions};
+use kafka_client_core::backoff::Backoff;
+use mirror_config::{Bootstrap, FlowConfig, Positions};
 use mirror_positions::{PositionTopic, PositionTopicSettings, read_if_exists, reverse_flow};
 use tokio::sync::watch;
-use tokio::time::Duration;
+use tokio::time::{Duration, sleep};
 
 use crate::events;
 use crate::flow::FlowContext;
 use crate::member_home::Group;
-use crate::position_store::{PositionStore, TargetPositions};
+use crate::position_store::{PositionStore, SourcePositions, TargetPositions};
 use crate::run_error::RunError;
 use crate::settings;
 use crate::state_folder::{LeftMembers, StateFolder};
+use crate::zookeeper_group::ZooKeeperGroup;
 
 /// How long a coordinator that moves or loads is waited for.
 const COORDINATOR_PATIENCE: Duration = Duration::from_secs(10);
@@ -37,7 +39,19 @@ pub(crate) async fn position_store(
 ) -> Result<PositionStore, RunError> {
     let source_group = |group_id: &str| GroupClient::new(Arc::clone(source), group_id, COORDINATOR_PATIENCE);
     match &config.positions {
-        Positions::SourceGroup { group_id, .. } => Ok(PositionStore::SourceGroup(source_group(group_id))),
+        Positions::SourceGroup { group_id, zookeeper } => {
+            let zookeeper = match (&config.source.bootstrap, zookeeper) {
+                (Bootstrap::ZooKeeper(connect), Some(offsets)) => {
+                    let ensemble = mirror_discovery::ensemble(connect);
+                    Some(ZooKeeperGroup::new(ensemble, group_id, *offsets, state.path()))
+                }
+                (Bootstrap::Servers(_) | Bootstrap::ZooKeeper(_) | Bootstrap::Ambari(_), _) => None,
+            };
+            Ok(PositionStore::SourceGroup(SourcePositions {
+                group: source_group(group_id),
+                zookeeper,
+            }))
+        }
         Positions::TargetTopic { topic, commit_group } => {
             let settings = PositionTopicSettings {
                 topic: topic.as_str().into(),
@@ -131,6 +145,23 @@ pub(crate) async fn join(
         topics,
     );
     (membership, group)
+}
+
+/// Nothing is copied beside a consumer of the ZooKeeper era, however long ZooKeeper takes to tell.
+pub(crate) async fn wait_for_old_consumers(context: &FlowContext) -> Result<(), RunError> {
+    let Some(zookeeper) = context.store.zookeeper() else {
+        return Ok(());
+    };
+    let source = &context.config.source;
+    let pauses = settings::backoff(source.reconnect_backoff, source.reconnect_backoff_max);
+    let mut backoff = Backoff::new(pauses, 0);
+    loop {
+        match zookeeper.wait_for_nobody().await {
+            Err(error) if error.may_pass() => events::positions_unavailable(backoff.attempts(), &error),
+            waited => return waited,
+        }
+        sleep(backoff.next_delay()).await;
+    }
 }
 
 /// Positions in a topic are fenced by a number that the group's leader takes anew for each generation and hands out

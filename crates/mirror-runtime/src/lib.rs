@@ -13,6 +13,7 @@
 #![forbid(unsafe_code)]
 
 mod abilities;
+mod adoption;
 mod anchors;
 mod catch_up;
 mod committer;
@@ -47,6 +48,7 @@ mod status;
 mod target_topics;
 mod tasks;
 mod throttle;
+mod zookeeper_group;
 
 pub use mirror::{ControlOrder, Mirror, Outcome};
 pub use run_error::RunError;

@@ -12,19 +12,27 @@ use kafka_wire::ids::TopicPartition;
 use mirror_config::Rename;
 use mirror_positions::{MirroredPartition, PositionToWrite, PositionTopic, StoredPositions};
 
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::events;
 use crate::ownership::Ownership;
 use crate::run_error::RunError;
+use crate::zookeeper_group::ZooKeeperGroup;
 
 /// How long a group for lag tools may take to be told.
 const TELL_GROUP_MAX: Duration = Duration::from_secs(1);
 
 /// Positions as they are stored outside of this process.
 pub(crate) enum PositionStore {
-    SourceGroup(GroupClient),
+    SourceGroup(SourcePositions),
     TargetTopic(TargetPositions),
+}
+
+/// Positions in the consumer group on the source.
+pub(crate) struct SourcePositions {
+    pub(crate) group: GroupClient,
+    /// The same group as old consumers have it, which is told the positions as well.
+    pub(crate) zookeeper: Option<Arc<ZooKeeperGroup>>,
 }
 
 /// Positions in a topic of ours on the target.
@@ -54,15 +62,44 @@ impl PositionStore {
     /// What a start without a position names as the place where it was looked for.
     pub(crate) fn place(&self) -> String {
         match self {
-            Self::SourceGroup(group) => format!("group \"{}\"", group.group_id()),
+            Self::SourceGroup(positions) => format!("group \"{}\"", positions.group.group_id()),
             Self::TargetTopic(positions) => format!("topic \"{}\" on the target", positions.topic.name()),
+        }
+    }
+
+    /// The group as old consumers have it, where there is one.
+    pub(crate) fn zookeeper(&self) -> Option<&Arc<ZooKeeperGroup>> {
+        match self {
+            Self::SourceGroup(positions) => positions.zookeeper.as_ref(),
+            Self::TargetTopic(_) => None,
+        }
+    }
+
+    /// These partitions are ours from now on.
+    pub(crate) fn own(&self, ownership: &Arc<Ownership>) {
+        if let Some(zookeeper) = self.zookeeper() {
+            zookeeper.own(ownership);
+        }
+    }
+
+    /// The partitions were given up in good order, and the last positions stored.
+    pub(crate) async fn hand_over(&self, deadline: Instant) {
+        if let Some(zookeeper) = self.zookeeper() {
+            zookeeper.hand_over(deadline).await;
+        }
+    }
+
+    /// The partitions are others' already.
+    pub(crate) fn let_go(&self) {
+        if let Some(zookeeper) = self.zookeeper() {
+            zookeeper.let_go();
         }
     }
 
     /// All positions there are.
     pub(crate) async fn read(&self) -> Result<BTreeMap<TopicPartition, CommittedOffset>, RunError> {
         match self {
-            Self::SourceGroup(group) => group.committed().await.map_err(RunError::Client),
+            Self::SourceGroup(positions) => positions.group.committed().await.map_err(RunError::Client),
             Self::TargetTopic(positions) => {
                 let stored = positions.topic.read().await.map_err(RunError::Positions)?;
                 Ok(positions.of_our_topics(&stored))
@@ -77,7 +114,7 @@ impl PositionStore {
         positions: &[PositionToStore],
     ) -> Result<Vec<(TopicPartition, ErrorCode)>, RunError> {
         match self {
-            Self::SourceGroup(group) => {
+            Self::SourceGroup(own) => {
                 let mut by_member: BTreeMap<usize, BTreeMap<TopicPartition, CommittedOffset>> =
                     BTreeMap::new();
                 for position in positions {
@@ -89,7 +126,17 @@ impl PositionStore {
                 let mut refused = Vec::new();
                 for (member, offsets) in by_member {
                     let identity = ownership.identity(member);
-                    refused.extend(group.commit(&offsets, identity).await.map_err(RunError::Client)?);
+                    refused.extend(
+                        own.group
+                            .commit(&offsets, identity)
+                            .await
+                            .map_err(RunError::Client)?,
+                    );
+                }
+                if let Some(zookeeper) = &own.zookeeper {
+                    let is_stored = |tp: &TopicPartition| !refused.iter().any(|(refused, _)| refused == tp);
+                    let stored = positions.iter().filter(|position| is_stored(&position.tp));
+                    zookeeper.stored(stored.map(|position| (position.tp.clone(), position.committed.offset)));
                 }
                 Ok(refused)
             }

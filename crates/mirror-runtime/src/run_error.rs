@@ -2,6 +2,7 @@
 
 use kafka_client::ClientError;
 use kafka_client::membership::MembershipError;
+use kafka_zookeeper::ZooKeeperError;
 use mirror_positions::PositionTopicError;
 
 use crate::state_folder::StateFolderError;
@@ -59,6 +60,22 @@ pub enum RunError {
         /// The source, by its name in the configuration.
         cluster: String,
     },
+    /// ZooKeeper has, or may have, positions that this start needs, and does not answer.
+    #[error("{0}")]
+    ZooKeeper(ZooKeeperError),
+    /// A consumer that shares its partitions through ZooKeeper is at work in the group: both would mirror everything.
+    #[error(
+        "an old consumer is at work in group {group} (live in ZooKeeper {ensemble}: {ids}): it and this mirror would both copy \
+         everything; stop the old MirrorMaker, wait until it has ended, and start again"
+    )]
+    OldConsumerLives {
+        /// The group.
+        group: String,
+        /// The connect string.
+        ensemble: String,
+        /// The ids that live.
+        ids: String,
+    },
     /// A defect of ours.
     #[error("{0}; positions stand where the target's acknowledgements are: start again, and report this")]
     Panicked(TaskPanicked),
@@ -70,7 +87,7 @@ impl RunError {
     /// May the same step succeed after a while, without anybody mending anything? Then it is tried again, and told.
     pub(crate) fn may_pass(&self) -> bool {
         match self {
-            Self::Client(_) => true,
+            Self::Client(_) | Self::ZooKeeper(_) => true,
             Self::Positions(error) => error.may_pass(),
             Self::Membership(_)
             | Self::State(_)
@@ -78,6 +95,7 @@ impl RunError {
             | Self::SameCluster { .. }
             | Self::NoPosition { .. }
             | Self::NoOffsetsByTime { .. }
+            | Self::OldConsumerLives { .. }
             | Self::Panicked(_) => false,
         }
     }
@@ -88,8 +106,12 @@ impl RunError {
             Self::Client(ClientError::NoBootstrap {
                 unresolvable: true, ..
             }) => 1,
-            Self::SameCluster { .. } | Self::ReverseFlow { .. } | Self::State(_) => 1,
+            Self::SameCluster { .. }
+            | Self::ReverseFlow { .. }
+            | Self::OldConsumerLives { .. }
+            | Self::State(_) => 1,
             Self::Client(_)
+            | Self::ZooKeeper(_)
             | Self::Membership(_)
             | Self::Positions(_)
             | Self::NoPosition { .. }

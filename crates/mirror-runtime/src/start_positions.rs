@@ -17,8 +17,10 @@ use mirror_core::halt::{HaltReason, Side};
 use mirror_core::position_metadata::PositionMetadata;
 use mirror_core::progress::Position;
 
+use crate::events;
 use crate::flow::FlowContext;
 use crate::run_error::RunError;
+use crate::zookeeper_group::Judged;
 
 /// A partition that wants to start.
 #[derive(Debug, Clone)]
@@ -43,6 +45,8 @@ pub(crate) struct Start {
     pub(crate) skips_offsets: i64,
     /// The position is not in the group yet.
     pub(crate) to_commit: bool,
+    /// It was found in ZooKeeper, where an old consumer left it.
+    pub(crate) adopted: bool,
     /// The last mirrored batch, as it was stored with the position.
     pub(crate) anchor: Option<Anchor>,
     pub(crate) halt: Option<HaltReason>,
@@ -52,6 +56,8 @@ pub(crate) struct Start {
 #[derive(Debug)]
 pub(crate) struct StartPositions {
     committed: BTreeMap<TopicPartition, CommittedOffset>,
+    /// What is decided about positions in ZooKeeper.
+    judged: Judged,
     /// Where they are kept, in words.
     place: String,
     policy: StartPolicy,
@@ -62,8 +68,11 @@ pub(crate) struct StartPositions {
 
 impl StartPositions {
     pub(crate) async fn read(flow: &FlowContext) -> Result<Self, RunError> {
+        let committed = flow.store.read().await?;
+        let judged = judged(flow, &committed).await?;
         Ok(Self {
-            committed: flow.store.read().await?,
+            committed,
+            judged,
             place: flow.store.place(),
             policy: flow.config.start,
             committed_only: flow.config.isolation == IsolationLevel::ReadCommitted,
@@ -77,12 +86,35 @@ impl StartPositions {
 
     /// Was a position stored for some partition of this topic?
     pub(crate) fn knows_topic(&self, topic: &Arc<str>) -> bool {
-        self.committed.keys().any(|tp| tp.topic == *topic)
+        self.known().any(|tp| tp.topic == *topic)
     }
 
     /// Was a position stored for some partition of such a topic?
     pub(crate) fn knows_any(&self, mut of: impl FnMut(&str) -> bool) -> bool {
-        self.committed.keys().any(|tp| of(&tp.topic))
+        self.known().any(|tp| of(&tp.topic))
+    }
+
+    fn known(&self) -> impl Iterator<Item = &TopicPartition> {
+        self.committed
+            .keys()
+            .chain(self.judged.adopted.keys())
+            .chain(self.judged.halted.keys())
+    }
+
+    /// Says which positions came from ZooKeeper, and where there were two.
+    pub(crate) fn tell_adopted<'a>(
+        &self,
+        group_id: &str,
+        starting: impl Iterator<Item = &'a TopicPartition>,
+    ) {
+        for tp in starting {
+            if let Some(differ) = self.judged.differ.get(tp) {
+                events::positions_differ(tp, *differ);
+            }
+            if let Some(offset) = self.judged.adopted.get(tp) {
+                events::adopted(tp, *offset, group_id);
+            }
+        }
     }
 
     /// Resolves where partitions start. Those that could not be asked about are absent from the answer: ask again.
@@ -98,11 +130,8 @@ impl StartPositions {
         let mut starts = BTreeMap::new();
         let mut to_list: BTreeMap<(NodeId, OffsetPoint), Vec<TopicPartition>> = BTreeMap::new();
         for partition in starting {
-            if let Some(committed) = self.committed.get(&partition.tp) {
-                starts.insert(
-                    partition.tp.clone(),
-                    from_committed(committed, partition.topic_id),
-                );
+            if let Some(start) = self.found(partition) {
+                starts.insert(partition.tp.clone(), start);
                 continue;
             }
             let point = match self.policy {
@@ -163,6 +192,19 @@ impl StartPositions {
         Ok(starts)
     }
 
+    /// A position that is known: what was decided about ZooKeeper's, or what is stored.
+    fn found(&self, partition: &Starting) -> Option<Start> {
+        let Starting { tp, topic_id, .. } = partition;
+        let halted = self.judged.halted.get(tp);
+        let halted = halted.map(|reason| Start::halted(*topic_id, reason.clone()));
+        let adopted = || {
+            let offset = self.judged.adopted.get(tp)?;
+            Some(Start::adopted(*offset, *topic_id))
+        };
+        let committed = || Some(from_committed(self.committed.get(tp)?, *topic_id));
+        halted.or_else(adopted).or_else(committed)
+    }
+
     async fn list(
         &self,
         source: &Cluster,
@@ -188,6 +230,28 @@ impl StartPositions {
 // === impl Start ===
 
 impl Start {
+    /// Goes on where an old consumer ended. It knew neither leader epochs nor batches.
+    fn adopted(offset: i64, topic_id: TopicId) -> Self {
+        Self {
+            position: Position {
+                offset,
+                leader_epoch: -1,
+            },
+            topic_id,
+            why: "at the position adopted from ZooKeeper",
+            skips_offsets: 0,
+            to_commit: true,
+            adopted: true,
+            anchor: None,
+            halt: None,
+        }
+    }
+
+    /// Was the position neither stored nor found, but decided?
+    pub(crate) fn is_decided(&self) -> bool {
+        self.to_commit && !self.adopted
+    }
+
     /// Does not start, and has no position. None is stored either, so that the next start halts as well.
     pub(crate) fn halted(topic_id: TopicId, reason: HaltReason) -> Self {
         Self {
@@ -199,6 +263,7 @@ impl Start {
             why: "without a position",
             skips_offsets: 0,
             to_commit: false,
+            adopted: false,
             anchor: None,
             halt: Some(reason),
         }
@@ -216,6 +281,7 @@ impl Start {
             why: "where it stood",
             skips_offsets: 0,
             to_commit: false,
+            adopted: false,
             anchor: None,
             halt: Some(HaltReason::TopicRecreated {
                 position: offset,
@@ -248,6 +314,7 @@ fn from_committed(committed: &CommittedOffset, topic_id: TopicId) -> Start {
         why: "at the stored position",
         skips_offsets: 0,
         to_commit: false,
+        adopted: false,
         anchor: metadata.and_then(|metadata| metadata.anchor),
         halt,
     }
@@ -281,9 +348,27 @@ fn from_listed(listed: ListedOffset, topic_id: TopicId, point: OffsetPoint) -> O
         },
         skips_offsets: 0,
         to_commit: true,
+        adopted: false,
         anchor: None,
         halt: None,
     })
+}
+
+/// What ZooKeeper has, where old consumers kept their positions there. While every partition of ours has a position on the
+/// brokers, a ZooKeeper that went away in the meantime is not needed.
+async fn judged(
+    flow: &FlowContext,
+    committed: &BTreeMap<TopicPartition, CommittedOffset>,
+) -> Result<Judged, RunError> {
+    let Some(zookeeper) = flow.store.zookeeper() else {
+        return Ok(Judged::default());
+    };
+    let wanted = |topic: &str| flow.config.topics.matches(topic);
+    match zookeeper.judge(committed, wanted).await {
+        Ok(judged) => Ok(judged),
+        Err(_) if flow.is_known_to(committed) => Ok(Judged::default()),
+        Err(error) => Err(RunError::ZooKeeper(error)),
+    }
 }
 
 /// Offsets of both ends of a partition, asked of its leader now.

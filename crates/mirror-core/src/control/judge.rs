@@ -3,7 +3,7 @@
 //! | halted by | first offset that is not on the target |
 //! |---|---|
 //! | `Diverged` | where the logs differ: what the source has there now was never mirrored |
-//! | `TopicRecreated`, `PositionMissing` | the log's start: no position of ours counts in this log |
+//! | `TopicRecreated`, `PositionMissing`, `NotAdopted` | the log's start: no position of ours counts in this log |
 //! | `AnchorMismatch` | the log's start: nobody knows how much of what was mirrored is still on the target |
 //! | anything else | the position |
 //!
@@ -257,6 +257,7 @@ pub fn judge_skip(log: &HaltedLog<'_>, offset: i64) -> Result<(), Refusal> {
         | HaltReason::TopicRecreated { .. }
         | HaltReason::Diverged { .. }
         | HaltReason::PositionMissing { .. }
+        | HaltReason::NotAdopted { .. }
         | HaltReason::Unauthorized { .. }
         | HaltReason::TargetTopic { .. }
         | HaltReason::AnchorMismatch { .. }
@@ -284,6 +285,7 @@ fn has_position(log: &HaltedLog<'_>) -> bool {
         log.reason,
         HaltReason::TopicRecreated { .. }
             | HaltReason::PositionMissing { .. }
+            | HaltReason::NotAdopted { .. }
             | HaltReason::AnchorMismatch { .. }
     );
     !of_another_log && log.position >= 0

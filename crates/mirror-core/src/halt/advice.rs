@@ -38,6 +38,7 @@ impl HaltReason {
                  on the target and go on behind it: heliostat resume {name} --from OFFSET (the answer shows what to \
                  confirm). Or mirror all again and accept duplicates: {from_start}"
             ),
+            Self::NotAdopted { .. } => decide(&name, &from_start),
             Self::Corrupt { offset, .. } => format!(
                 "Check the source broker's disk and its replicas, then try again: {again}. If the batch is lost, {}",
                 behind_batch(&name, *offset)
@@ -80,6 +81,13 @@ impl HaltReason {
             Self::Unexpected { .. } => format!("Try again: {again}. Report this if it comes back"),
         }
     }
+}
+
+fn decide(name: &WrittenPartition, from_start: &ResumeCommand) -> String {
+    format!(
+        "Find the last mirrored record on the target and go on behind it: heliostat resume {name} --from OFFSET (the answer \
+         shows what to confirm). Or mirror the topic from its start: {from_start}"
+    )
 }
 
 fn behind_batch(name: &WrittenPartition, offset: i64) -> String {

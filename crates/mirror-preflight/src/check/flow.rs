@@ -9,7 +9,7 @@ use kafka_wire::api::metadata::MetadataTopic;
 use mirror_config::{FlowConfig, Positions};
 
 use super::report::{Check, Scope};
-use super::{advice, positions, read, target};
+use super::{advice, positions, read, target, zookeeper};
 use crate::connect::Reached;
 use crate::counted;
 
@@ -32,6 +32,7 @@ pub(super) async fn examine(
         _ => checks.extend(["topics", "read"].map(|name| not_reached(&scope, name, &flow.source.alias))),
     }
     checks.extend(groups(&scope, &flow, source.as_ref(), target.as_ref(), step).await);
+    checks.extend(zookeeper::examine(&scope, &flow, step).await);
     match &target {
         Some(target) => {
             if let Positions::TargetTopic { topic, .. } = &flow.positions {

@@ -265,9 +265,13 @@ impl Generation {
             }
         }
         tell_skipped(&ready);
+        self.positions.tell_adopted(
+            &self.flow.config.membership.group_id,
+            ready.iter().map(|(partition, _, _)| &partition.tp),
+        );
         let without_position: Vec<_> = ready
             .iter()
-            .filter(|(_, _, start)| start.to_commit)
+            .filter(|(_, _, start)| start.is_decided())
             .map(|(partition, _, start)| (Arc::clone(partition), start.why))
             .collect();
         self.tell_held(&without_position).await;

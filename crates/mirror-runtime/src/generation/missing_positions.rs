@@ -36,7 +36,7 @@ impl Generation {
     ) -> Result<(), RunError> {
         let flow = &self.flow;
         self.judge_recreated(starts);
-        for (tp, _) in starts.iter().filter(|(_, start)| !start.to_commit) {
+        for (tp, _) in starts.iter().filter(|(_, start)| !start.is_decided()) {
             flow.shared.forget_position_missing(tp);
         }
         let has_positions = self
@@ -48,7 +48,7 @@ impl Generation {
                 let was_missing = flow.shared.is_position_missing(tp);
                 let may_be_missing =
                     has_positions && !flow.appeared_while_running(tp) && !self.stands_beside_known(tp);
-                start.to_commit && (was_missing || may_be_missing)
+                start.is_decided() && (was_missing || may_be_missing)
             })
             .map(|(tp, _)| tp.clone())
             .collect();
@@ -91,7 +91,7 @@ impl Generation {
 
     /// A topic that was deleted took its positions along, and came back under another id.
     fn judge_recreated(&self, starts: &mut BTreeMap<TopicPartition, Start>) {
-        for (tp, start) in starts.iter_mut().filter(|(_, start)| start.to_commit) {
+        for (tp, start) in starts.iter_mut().filter(|(_, start)| start.is_decided()) {
             if let Some((old, position)) = self.flow.shared.mirrored_before(tp)
                 && !start.topic_id.is_zero()
                 && start.topic_id != old

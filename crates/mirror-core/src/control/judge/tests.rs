@@ -27,6 +27,10 @@ fn reasons() -> Vec<HaltReason> {
             leader_epoch: 4,
         },
         HaltReason::PositionMissing { place: text() },
+        HaltReason::NotAdopted {
+            path: text(),
+            detail: text(),
+        },
         HaltReason::Corrupt {
             offset: 100,
             detail: text(),
@@ -122,7 +126,7 @@ fn arguments(command: &str) -> (ResumeFrom, Option<OffsetRange>) {
 fn not_mirrored_from(reason: &HaltReason) -> i64 {
     match reason.name() {
         "diverged" => 90,
-        "topic_recreated" | "position_missing" | "anchor_mismatch" => LOG_START,
+        "topic_recreated" | "position_missing" | "not_adopted" | "anchor_mismatch" => LOG_START,
         _ => POSITION,
     }
 }
@@ -198,7 +202,7 @@ fn to_try_again_needs_a_position_in_this_log() {
         match (judge(&reason, LOG_START, ResumeFrom::Position, None), name) {
             (
                 Err(Refusal::NoPosition { command }),
-                "topic_recreated" | "position_missing" | "anchor_mismatch",
+                "topic_recreated" | "position_missing" | "not_adopted" | "anchor_mismatch",
             ) => {
                 assert_eq!(
                     command.to_string(),
@@ -318,8 +322,8 @@ fn only_the_record_at_fault_can_be_skipped() {
             ) => {}
             (
                 Err(Refusal::NoRecordAtFault { .. }),
-                "retention_loss" | "topic_recreated" | "diverged" | "position_missing" | "unauthorized"
-                | "target_topic" | "anchor_mismatch" | "unexpected",
+                "retention_loss" | "topic_recreated" | "diverged" | "position_missing" | "not_adopted"
+                | "unauthorized" | "target_topic" | "anchor_mismatch" | "unexpected",
             ) => {}
             (answer, _) => panic!("{name}: {answer:?}"),
         }
