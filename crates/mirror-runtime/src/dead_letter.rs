@@ -11,8 +11,11 @@ use std::time::Duration;
 use kafka_client::read_back::{PlaceInLog, read_batch};
 use kafka_client::{CallOptions, ClientError, Cluster};
 use kafka_client_core::retry::{AdminDisposition, ProduceDisposition, classify_admin, classify_produce};
-use kafka_record::{Batch, BatchBuilder, Codec, CodecContexts, OutgoingBatch, RecordError, Records};
-use kafka_wire::api::produce::{ProducePartition, ProduceRequest, ProduceTopic};
+use kafka_record::{
+    Batch, BatchBuilder, Codec, CodecContexts, DownConversion, HeaderPolicy, OutgoingBatch, RecordError,
+    Records, down_convert,
+};
+use kafka_wire::api::produce::{ProducePartition, ProduceRequest, ProduceTopic, RECORD_BATCHES_SINCE};
 use kafka_wire::api_key::ApiKey;
 use kafka_wire::error_code::ErrorCode;
 use kafka_wire::ids::{NodeId, TopicId};
@@ -32,7 +35,7 @@ const PAUSE: Duration = Duration::from_millis(250);
 const PRODUCE_TIMEOUT_MS: i32 = 30_000;
 
 /// Writes a batch to partition 0 of `topic`, which is made if it is missing, and returns when all in-sync replicas
-/// have it. Takes [`PATIENCE`] and one request's time-out at most.
+/// have it. `headers` tells what becomes of a record's headers on a target from before Kafka 0.11, which has none. Takes [`PATIENCE`] and one request's time-out at most.
 ///
 /// # Errors
 /// What the target said last: that it does not take the record, or what did not pass in time.
@@ -40,8 +43,9 @@ pub(crate) async fn write(
     target: &Cluster,
     topic: &Arc<str>,
     batch: &OutgoingBatch,
+    headers: HeaderPolicy,
 ) -> Result<(), ClientError> {
-    persist(|| try_write(target, topic, batch)).await
+    persist(|| try_write(target, topic, batch, headers)).await
 }
 
 /// Tries until it works, fails for good, or [`PATIENCE`] is over.
@@ -90,8 +94,24 @@ fn may_pass(error: &ClientError) -> bool {
     }
 }
 
-async fn try_write(target: &Cluster, topic: &Arc<str>, batch: &OutgoingBatch) -> Result<(), ClientError> {
+async fn try_write(
+    target: &Cluster,
+    topic: &Arc<str>,
+    batch: &OutgoingBatch,
+    headers: HeaderPolicy,
+) -> Result<(), ClientError> {
     let leader = topic::leader(target, topic).await?;
+    let connection = target.connection(leader).await?;
+    let takes_batches = connection.version_of::<ProduceRequest>()? >= RECORD_BATCHES_SINCE;
+    let batch = &if takes_batches || batch.is_message_set() {
+        batch.clone()
+    } else {
+        one_message(batch, headers).map_err(|error| ClientError::Unsupported {
+            address: format!("topic {topic} on cluster \"{}\"", target.alias()),
+            api: ApiKey::Produce,
+            reason: error.to_string(),
+        })?
+    };
     let request = ProduceRequest {
         transactional_id: None,
         acks: -1,
@@ -106,12 +126,16 @@ async fn try_write(target: &Cluster, topic: &Arc<str>, batch: &OutgoingBatch) ->
             }],
         }],
     };
-    let connection = target.connection(leader).await?;
+    let version_max = if batch.is_message_set() {
+        RECORD_BATCHES_SINCE - 1
+    } else {
+        12 // the newest that names topics by name
+    };
     let answer = connection
         .start(
             &request,
             CallOptions {
-                version_max: 12,
+                version_max,
                 ..CallOptions::default()
             },
         )
@@ -138,6 +162,17 @@ async fn try_write(target: &Cluster, topic: &Arc<str>, batch: &OutgoingBatch) ->
         | ProduceDisposition::Unauthorized
         | ProduceDisposition::Fatal => Err(refused(target, topic, ApiKey::Produce, code, message)),
     }
+}
+
+/// The record, uncompressed, for a target that takes no record batches.
+fn one_message(batch: &OutgoingBatch, headers: HeaderPolicy) -> Result<OutgoingBatch, RecordError> {
+    let conversion = DownConversion {
+        codec: Codec::None,
+        level: None,
+        headers,
+    };
+    // Dead letters are not compressed.
+    down_convert(batch, &conversion, &mut CodecContexts::new(), batch.size())
 }
 
 fn refused(
@@ -203,7 +238,7 @@ async fn copy(
     let alone = alone
         .map_err(|error| format!("the batch at offset {offset}: {error}"))?
         .ok_or_else(|| format!("the source has no record at offset {offset}"))?;
-    write(&flow.target, topic, &alone)
+    write(&flow.target, topic, &alone, flow.config.unsupported_headers)
         .await
         .map_err(|error| error.to_string())
 }

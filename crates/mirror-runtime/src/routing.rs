@@ -6,7 +6,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use kafka_client::Cluster;
-use kafka_record::{Batch, Batches};
+use kafka_record::{Batch, Batches, HeaderPolicy};
 use kafka_wire::ids::TopicPartition;
 use mirror_config::OnRefusedRecord;
 use mirror_core::anchor::SourceAnchor;
@@ -58,6 +58,8 @@ pub(crate) struct RoutingOutlets {
     pub(crate) draining: watch::Receiver<bool>,
     /// Where dead letters go.
     pub(crate) target: Arc<Cluster>,
+    /// What becomes of their headers on a target that has none.
+    pub(crate) headers: HeaderPolicy,
     /// What a batch may decompress to when one record is taken out of it.
     pub(crate) decompressed_bytes_max: usize,
 }
@@ -209,7 +211,9 @@ impl Routing {
             let Ok(Some(alone)) = alone else {
                 return Err(error);
             };
-            if let Err(reason) = dead_letter::write(&self.outlets.target, &topic, &alone).await {
+            if let Err(reason) =
+                dead_letter::write(&self.outlets.target, &topic, &alone, self.outlets.headers).await
+            {
                 events::dead_letter_failed(&self.partition.tp, &topic, &reason);
                 return Err(error);
             }

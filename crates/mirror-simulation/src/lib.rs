@@ -20,6 +20,7 @@ mod dump;
 mod instance;
 mod ledger;
 mod load;
+pub mod old_log;
 pub mod plan;
 pub mod random;
 mod runtime;

@@ -4,6 +4,7 @@
 #[expect(dead_code, reason = "the vectors of format 2 are for other tests")]
 mod vectors;
 
+mod brokers;
 mod down;
 mod golden;
 mod hostile;

@@ -17,6 +17,9 @@ const PARTITIONS_MAX: usize = 16;
 /// How many offsets before the end of a partition the newest records begin.
 const NEWEST_OFFSETS: i64 = 500;
 
+/// Bytes asked for at the beginning of a partition. One batch is looked at, and brokers of 0.10.0 do not send it whole if it is larger.
+const OLDEST_BYTES: i32 = 64 * 1024;
+
 /// Bytes of newest records of one partition, about.
 const NEWEST_BYTES: i32 = 256 * 1024;
 
@@ -48,7 +51,7 @@ pub(super) async fn sample(
         let begin = [(tp.clone(), extent.start)];
         let end = [(tp.clone(), newest)];
         let fetched = async {
-            let oldest = fetch(&cluster, *leader, &begin, 1).await?;
+            let oldest = fetch(&cluster, *leader, &begin, OLDEST_BYTES).await?;
             let newest = fetch(&cluster, *leader, &end, NEWEST_BYTES).await?;
             Ok::<_, kafka_client::ClientError>((oldest, newest))
         };

@@ -344,6 +344,7 @@ impl Generation {
                 troubles: self.troubles.0.clone(),
                 draining: self.draining.subscribe(),
                 target: Arc::clone(&self.flow.target),
+                headers: self.flow.config.unsupported_headers,
                 decompressed_bytes_max: self.flow.memory.decompressed_batch_bytes_max,
             },
         );

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use kafka_client::{ClientError, Cluster};
-use kafka_record::OutgoingBatch;
+use kafka_record::{HeaderPolicy, OutgoingBatch};
 use mirror_core::halt::HaltReason;
 use tokio::sync::mpsc;
 
@@ -53,7 +53,9 @@ impl DeadLetters {
         let written = self.written.0.clone();
         self.writing += 1;
         self.tasks.push(tasks.start("dead letter", async move {
-            let outcome = dead_letter::write(&target, &letter.topic, &letter.batch).await;
+            // Where the target knows no headers, the batch has lost them already, or never had any.
+            let headers = HeaderPolicy::Refuse;
+            let outcome = dead_letter::write(&target, &letter.topic, &letter.batch, headers).await;
             drop(written.send(WrittenDeadLetter { letter, outcome }).await);
         }));
     }

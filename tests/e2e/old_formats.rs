@@ -1,0 +1,322 @@
+//! Message formats from before Kafka 0.11, on the brokers that wrote them: mirrored to today's format, and from it to a broker that takes
+//! nothing newer.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use integration::admin::{Isolation, NewTopic, OffsetAt};
+use integration::cluster::ClusterOptions;
+use integration::heliostat::Heliostat;
+use integration::jars::{self, KafkaVersion};
+use integration::mirroring::Mirroring;
+use integration::oracle::{Rule, compare};
+use integration::record_file::Record;
+use integration::scenario::{World, lone_scenario, start_pair};
+use integration::{dump::Dump, samples, wait};
+
+const LIMIT: Duration = Duration::from_mins(2);
+const PARTITIONS: i32 = 2;
+
+/// A topic on the source, and the codec that its records are written with.
+struct Kept {
+    topic: String,
+    format: u8,
+    codec: &'static str,
+}
+
+/// One topic per old format and codec that the source's brokers know.
+fn old_topics(world: &World) -> Result<Vec<Kept>> {
+    let version = KafkaVersion::find(world.source.version)?;
+    let mut topics = Vec::new();
+    for (name, format) in version.formats().iter().filter(|(_, format)| *format < 2) {
+        for codec in version.codecs(*format) {
+            let topic = world.topic(&format!("v{format}-{codec}"));
+            let new = NewTopic::new(&topic, PARTITIONS).config("message.format.version", name);
+            world.source.admin().create_topic(&new)?;
+            topics.push(Kept {
+                topic,
+                format: *format,
+                codec,
+            });
+        }
+    }
+    Ok(topics)
+}
+
+/// What is written in round 0 or 1. By key, no two records of a topic are alike, whatever partition they are in: nothing else tells them
+/// apart without a timestamp.
+fn records(topic: &str, preserve: bool, round: usize) -> Vec<Record> {
+    let records = if preserve {
+        samples::odd_records(topic, PARTITIONS)
+    } else {
+        samples::keyed_records(topic, 400).split_off(200 * round)
+    };
+    samples::without_headers(records.into_iter().take(200).collect())
+}
+
+fn write(world: &World, kept: &Kept, records: &[Record]) -> Result<()> {
+    let producer = world.source.producer(&[("compression.type", kept.codec)])?;
+    producer.send(records)?;
+    Ok(())
+}
+
+/// Every entry of the topics lies in the log in the format and codec that it should have.
+fn ensure_stored(world: &World, topics: &[Kept]) -> Result<()> {
+    for (Kept { topic, format, codec }, number) in topics.iter().zip([0, 1, 2, 3].into_iter().cycle()) {
+        let stored = world.source.stored_entries(topic)?;
+        let right = stored
+            .iter()
+            .all(|entry| (entry.format, entry.codec) == (*format, number));
+        ensure!(right && !stored.is_empty(), "{topic}, {codec}: {stored:?}");
+    }
+    Ok(())
+}
+
+/// Written, mirrored, stopped; written, mirrored again: the last mirrored entry is found at the second start, and nothing is there twice.
+fn mirrors_to_today(source: &str, preserve: bool) {
+    let name = format!(
+        "old-formats-{}-{}",
+        source.replace('.', "-"),
+        if preserve { "preserve" } else { "by-key" }
+    );
+    lone_scenario(&name, || {
+        let (source, target) = start_pair(source, jars::V3_9_2, &ClusterOptions::default())?;
+        let world = World::between(&name, &source, &target);
+        let kept = old_topics(&world)?;
+        let topics: Vec<_> = kept.iter().map(|kept| kept.topic.clone()).collect();
+        let (mirroring, rule) = if preserve {
+            (world.mirroring().preserve(), Rule::preserve())
+        } else {
+            (world.mirroring(), Rule::by_key(PARTITIONS))
+        };
+        let mut written = 0;
+        for round in 0..2 {
+            for kept in &kept {
+                let records = records(&kept.topic, preserve, round);
+                write(&world, kept, &records)?;
+                written += records.len();
+            }
+            let mut mirror = Heliostat::start(&mirroring)?;
+            mirror.wait_until_caught_up(&topics, LIMIT)?;
+            let troubled = mirror.lines_with(&["halted"])?;
+            ensure!(
+                troubled.iter().all(|line| line.contains("halted_partitions=0")),
+                "{troubled:?}"
+            );
+            mirror.stop()?;
+        }
+        ensure_stored(&world, &kept)?;
+        let agreement = world.compare(&rule)?;
+        ensure!(
+            agreement.records == u64::try_from(written)?,
+            "{agreement:?}, {written} written"
+        );
+        Ok(())
+    });
+}
+
+#[test]
+fn from_0_10_0_in_every_format_and_codec() {
+    mirrors_to_today(jars::V0_10_0_1, true);
+}
+
+#[test]
+fn from_0_10_2_in_every_format_and_codec() {
+    mirrors_to_today(jars::V0_10_2_2, true);
+}
+
+#[test]
+fn from_0_10_2_by_key() {
+    mirrors_to_today(jars::V0_10_2_2, false);
+}
+
+#[test]
+fn from_1_1_which_keeps_old_formats_for_old_topics() {
+    mirrors_to_today(jars::V1_1_1, true);
+}
+
+#[test]
+fn from_2_4_which_keeps_old_formats_for_old_topics() {
+    mirrors_to_today(jars::V2_4_1, false);
+}
+
+/// Records of format 0 have no time, and the target does not take that for 1969: it deletes what is really old, and keeps these.
+#[test]
+fn records_without_a_timestamp_outlive_the_targets_retention() {
+    lone_scenario("old-formats-retention", || {
+        let (source, target) = start_pair(jars::V0_10_2_2, jars::V3_9_2, &ClusterOptions::default())?;
+        let world = World::between("old-formats-retention", &source, &target);
+        let (without, aged) = (world.topic("without"), world.topic("aged"));
+        for (topic, format) in [(&without, "0.9.0"), (&aged, "0.10.0")] {
+            let new = NewTopic::new(topic, 1).config("message.format.version", format);
+            world.source.admin().create_topic(&new)?;
+            let new = NewTopic::new(topic, 1).config("retention.ms", "3600000");
+            world.target.admin().create_topic(&new)?;
+            let records: Vec<_> = (0..100)
+                .map(|number| {
+                    Record::new(topic)
+                        .value(number.to_string())
+                        .timestamp(samples::SOME_TIME)
+                })
+                .collect();
+            world
+                .source
+                .producer(&[("compression.type", "gzip")])?
+                .send(&records)?;
+        }
+        let topics = [without.clone(), aged.clone()];
+        Heliostat::run_to_the_end(&world.mirroring().preserve(), &topics, LIMIT)?;
+        wait::wait_until("what has an old timestamp is deleted", LIMIT, || {
+            let starts = world
+                .target
+                .admin()
+                .offsets(std::slice::from_ref(&aged), OffsetAt::LogStart)?;
+            Ok(starts.values().sum::<i64>() == 100)
+        })?;
+        let starts = world
+            .target
+            .admin()
+            .offsets(std::slice::from_ref(&without), OffsetAt::LogStart)?;
+        ensure!(starts.values().sum::<i64>() == 0, "{starts:?}");
+        let kept = world
+            .target
+            .admin()
+            .dump(&[without], Isolation::ReadUncommitted)?;
+        ensure!(kept.record_count() == 100, "{} records", kept.record_count());
+        Ok(())
+    });
+}
+
+/// Topics of today's format in every codec, to a target of 0.10.
+fn fill_today(world: &World, with_headers: bool) -> Result<Vec<String>> {
+    let mut topics = Vec::new();
+    for codec in ["none", "gzip", "snappy", "lz4"] {
+        let topic = world.topic(codec);
+        world
+            .source
+            .admin()
+            .create_topic(&NewTopic::new(&topic, PARTITIONS))?;
+        let mut records = samples::odd_records(&topic, PARTITIONS);
+        if !with_headers {
+            records = samples::without_headers(records);
+        }
+        world
+            .source
+            .producer(&[("compression.type", codec)])?
+            .send(&records)?;
+        topics.push(topic);
+    }
+    Ok(topics)
+}
+
+fn to_old(name: &str, target: &str, run: impl FnOnce(&World) -> Result<()>) {
+    lone_scenario(name, || {
+        let (source, target) = start_pair(jars::V3_9_2, target, &ClusterOptions::default())?;
+        run(&World::between(name, &source, &target))
+    });
+}
+
+/// Down, in the codecs they had, and as we wrote them: a broker that had to write a wrapper anew would have given it another size.
+fn mirrors_down(world: &World, mirroring: &Mirroring, rule: &Rule) -> Result<()> {
+    let topics = fill_today(world, false)?;
+    if world.target.version == jars::V0_10_0_1 {
+        // These brokers cannot be told to.
+        for topic in &topics {
+            world
+                .target
+                .admin()
+                .create_topic(&NewTopic::new(topic, PARTITIONS))?;
+        }
+    }
+    for _ in 0..2 {
+        Heliostat::run_to_the_end(mirroring, &topics, LIMIT)?;
+        for topic in &topics {
+            let records = samples::without_headers(samples::odd_records(topic, PARTITIONS));
+            world
+                .source
+                .producer(&[("compression.type", "lz4")])?
+                .send(&records)?;
+        }
+    }
+    let mut mirror = Heliostat::start(mirroring)?;
+    mirror.wait_until_caught_up(&topics, LIMIT)?;
+    let told = mirror.lines_with(&["not the one that was mirrored"])?;
+    ensure!(told.is_empty(), "{told:?}");
+    mirror.stop()?;
+    world.compare(rule)?;
+    let stored = world.target.stored_entries(topics.first().context("a topic")?)?;
+    ensure!(stored.iter().all(|entry| entry.format == 1), "{stored:?}");
+    Ok(())
+}
+
+#[test]
+fn to_0_10_2() {
+    to_old("old-formats-down", jars::V0_10_2_2, |world| {
+        mirrors_down(world, &world.mirroring().preserve(), &Rule::preserve())
+    });
+}
+
+#[test]
+fn to_0_10_0_by_key() {
+    to_old("old-formats-down-0-10-0", jars::V0_10_0_1, |world| {
+        mirrors_down(world, &world.mirroring(), &Rule::by_key(PARTITIONS))
+    });
+}
+
+#[test]
+fn headers_stop_the_way_to_0_10_unless_they_may_be_stripped() {
+    to_old("old-formats-headers", jars::V0_10_2_2, |world| {
+        let topics = fill_today(world, true)?;
+        let mirroring = world.mirroring().preserve();
+        let mut mirror = Heliostat::start(&mirroring)?;
+        let line = mirror.wait_for_line(&["has headers", "unsupported_headers"], LIMIT)?;
+        ensure!(
+            line.contains("offset") && line.contains("--unsupported.headers strip"),
+            "{line}"
+        );
+        let status = mirror.wait(LIMIT)?;
+        ensure!(
+            status.code() == Some(255),
+            "as when Java's producer throws at MirrorMaker: {status}"
+        );
+
+        let strips = mirroring.argument("--unsupported.headers").argument("strip");
+        let mut mirror = Heliostat::start(&strips)?;
+        mirror.wait_until_caught_up(&topics, LIMIT)?;
+        let told = mirror.lines_with(&["mirrored without them"])?;
+        ensure!(told.len() == topics.len(), "once for each topic: {told:?}");
+        mirror.stop()?;
+        let mut expected = Vec::new();
+        for topic in &topics {
+            expected.extend(samples::without_headers(samples::odd_records(topic, PARTITIONS)));
+        }
+        let target = world.target.admin().dump(&topics, Isolation::ReadUncommitted)?;
+        let rule = Rule {
+            scope: world.topic(""),
+            ..Rule::preserve()
+        };
+        compare(&Dump::of(&expected)?, &target, &rule)?;
+        Ok(())
+    });
+}
+
+#[test]
+fn zstd_to_0_10_needs_another_codec() {
+    to_old("old-formats-zstd", jars::V0_10_2_2, |world| {
+        let topic = world.topic("zstd");
+        world.source.admin().create_topic(&NewTopic::new(&topic, 1))?;
+        let records = samples::without_headers(samples::odd_records(&topic, 1));
+        world
+            .source
+            .producer(&[("compression.type", "zstd")])?
+            .send(&records)?;
+        let mirroring = world.mirroring().preserve();
+        let mut mirror = Heliostat::start(&mirroring)?;
+        let line = mirror.wait_for_line(&["zstd", "compression.type"], LIMIT)?;
+        ensure!(line.contains("offset 0"), "{line}");
+        mirror.stop()?;
+        let named = mirroring.producer_line("compression.type", "lz4");
+        Heliostat::run_to_the_end(&named, &[topic], LIMIT)?;
+        world.compare(&Rule::preserve()).map(drop)
+    });
+}
