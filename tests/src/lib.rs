@@ -38,6 +38,7 @@ pub mod jars;
 pub mod java;
 mod key_store;
 pub mod librdkafka;
+pub mod matrix;
 pub mod membership;
 pub mod mirror_maker;
 pub mod mirroring;

@@ -97,9 +97,9 @@ pub enum HaltReason {
         /// Its offset.
         offset: i64,
     },
-    /// A batch in a codec that a target from before 0.11 does not know.
+    /// A batch in a codec that the target does not know: zstd, before Kafka 2.1 (KIP-110).
     #[error(
-        "the batch at offset {offset} is to be written with {codec}, which the target (older than Kafka 0.11) does not know"
+        "the batch at offset {offset} is to be written with {codec}, which the target (older than Kafka 2.1) does not know"
     )]
     CodecNotInFormat {
         /// Base offset of the batch.

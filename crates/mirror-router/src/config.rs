@@ -11,6 +11,8 @@ pub struct RouterConfig {
     pub partitioning: Partitioning,
     /// The format of what leaves.
     pub target_format: TargetFormat,
+    /// The target's brokers know zstd (Kafka 2.1). Message sets never do.
+    pub target_knows_zstd: bool,
     /// Where records without a key go when routing by key.
     pub null_keys: NullKeys,
     /// The codec of every batch that leaves; `None` keeps the source batch's own.
@@ -188,6 +190,7 @@ impl Default for RouterConfig {
         Self {
             partitioning: Partitioning::Preserve,
             target_format: TargetFormat::RecordBatchV2,
+            target_knows_zstd: true,
             null_keys: NullKeys::Preserve,
             target_codec: None,
             target_level: None,

@@ -43,11 +43,11 @@ pub enum RouteError {
         /// The record's offset.
         offset: i64,
     },
-    /// A batch that is to leave in a codec the target's message format does not know.
+    /// A batch that is to leave in a codec the target's brokers, or its message format, do not know.
     #[error(
-        "the batch at offset {offset} is to leave compressed with {codec}, which the target's message format does not know"
+        "the batch at offset {offset} is to leave compressed with {codec}, which the target does not know"
     )]
-    CodecNotInFormat {
+    CodecNotKnown {
         /// Base offset of the batch.
         offset: i64,
         /// The codec.

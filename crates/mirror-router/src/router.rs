@@ -227,8 +227,9 @@ impl PartitionRouter {
         let own_codec = in_log.converted_from.unwrap_or(packed);
         let codec = self.config.target_codec.unwrap_or(own_codec);
         let into_message_sets = self.config.target_format != TargetFormat::RecordBatchV2;
-        if into_message_sets && codec == Codec::Zstd {
-            return Err(RouteError::CodecNotInFormat { offset, codec });
+        let knows_zstd = self.config.target_knows_zstd && !into_message_sets;
+        if codec == Codec::Zstd && !knows_zstd {
+            return Err(RouteError::CodecNotKnown { offset, codec });
         }
         let must_rebuild = into_message_sets
             || !header.is_dense()

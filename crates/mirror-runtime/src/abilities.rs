@@ -11,7 +11,7 @@ use kafka_wire::api::describe_configs::DescribeConfigsRequest;
 use kafka_wire::api::fetch::{FetchRequest, ISOLATION_SINCE};
 use kafka_wire::api::init_producer_id::InitProducerIdRequest;
 use kafka_wire::api::join_group::JoinGroupRequest;
-use kafka_wire::api::produce::{ProduceRequest, RECORD_BATCHES_SINCE};
+use kafka_wire::api::produce::{ProduceRequest, RECORD_BATCHES_SINCE, ZSTD_SINCE};
 use kafka_wire::request::Request;
 use kafka_wire::version::{BrokerVersions, VersionRange};
 use mirror_config::{FlowConfig, IsolationLevel};
@@ -38,6 +38,8 @@ pub(crate) enum TargetFormat {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Abilities {
     pub(crate) target_format: TargetFormat,
+    /// All brokers of the target know zstd (KIP-110, Kafka 2.1).
+    pub(crate) zstd: bool,
     /// The target knows idempotent producers (KIP-98, Kafka 0.11).
     pub(crate) idempotent: bool,
     /// The group's coordinator waits for members as long as their session lasts and cannot be told otherwise (before
@@ -101,6 +103,7 @@ async fn try_look(config: &FlowConfig, source: &Cluster, target: &Cluster) -> Op
     }
     let abilities = Abilities {
         target_format: TargetFormat::of(&of_target),
+        zstd: knows_zstd(&of_target),
         idempotent: common_version::<InitProducerIdRequest>(&of_target).is_some(),
         rebalances_within_session: common_version::<JoinGroupRequest>(&of_source) == Some(0),
     };
@@ -108,6 +111,10 @@ async fn try_look(config: &FlowConfig, source: &Cluster, target: &Cluster) -> Op
         events::no_idempotence(target.alias());
     }
     Some(abilities)
+}
+
+fn knows_zstd(brokers: &[BrokerVersions]) -> bool {
+    common_version::<ProduceRequest>(brokers).is_none_or(|version| version >= ZSTD_SINCE)
 }
 
 /// The lowest of the versions that are negotiated with each broker; `None` if one shares none with us.
@@ -135,6 +142,15 @@ mod tests {
         ] {
             let brokers: Vec<_> = versions.iter().copied().map(broker).collect();
             assert_eq!(TargetFormat::of(&brokers), format, "{versions:?}");
+        }
+    }
+
+    #[test]
+    fn one_broker_before_2_1_keeps_zstd_from_the_target() {
+        let broker = |max| BrokerVersions::new([(ProduceRequest::API.code(), VersionRange::new(0, max))]);
+        for (versions, known) in [(&[5][..], false), (&[11, 6], false), (&[7, 11], true)] {
+            let brokers: Vec<_> = versions.iter().copied().map(broker).collect();
+            assert_eq!(knows_zstd(&brokers), known, "{versions:?}");
         }
     }
 

@@ -48,6 +48,8 @@ enum Command {
     Docs,
     /// The first minute: a load mirrored between two real Kafka clusters, every record compared
     Show,
+    /// From every Kafka version of the table to every other, in every format and codec: prints a table
+    Matrix,
     /// Benchmarks, in release: `cargo xtask bench race [options]` runs heliostat beside MirrorMaker
     Bench {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
@@ -81,6 +83,7 @@ fn main() -> ExitCode {
         Command::Deny => test_command::deny(&root),
         Command::Docs => test_command::docs(&root),
         Command::Show => test_command::show(&root),
+        Command::Matrix => test_command::matrix(&root),
         Command::Bench { arguments } => test_command::bench(&root, &arguments),
         Command::Fuzz { target, seconds } => fuzz::run(&root, &target, seconds),
         Command::Sim { arguments } => test_command::sim(&root, &arguments),

@@ -103,6 +103,13 @@ pub(crate) fn show(root: &Path) -> anyhow::Result<()> {
     run_command(&show, &[], root)
 }
 
+/// `cargo xtask matrix`: every version to every other on real Kafka.
+pub(crate) fn matrix(root: &Path) -> anyhow::Result<()> {
+    run_command(&words("cargo build --quiet --locked --bin heliostat"), &[], root)?;
+    let matrix = words("cargo run --quiet --locked --package integration --bin matrix");
+    run_command(&matrix, &[], root)
+}
+
 /// `cargo xtask bench race ..`: heliostat beside MirrorMaker, in release.
 pub(crate) fn bench(root: &Path, arguments: &[String]) -> anyhow::Result<()> {
     let [command, rest @ ..] = arguments else {

@@ -80,6 +80,7 @@ fn settings(selectors: &mut Selectors<'_>) -> Settings {
     let config = RouterConfig {
         partitioning,
         target_format,
+        target_knows_zstd: true,
         null_keys,
         target_codec,
         target_level: Some(1),

@@ -26,6 +26,9 @@ use crate::version::VersionRange;
 /// The first version that takes record batches (format v2); those before take message sets (formats v0 and v1).
 pub const RECORD_BATCHES_SINCE: i16 = 3;
 
+/// The first version of brokers that know zstd (KIP-110, Kafka 2.1). Earlier ones answer such a batch with `UNKNOWN_SERVER_ERROR[-1]`.
+pub const ZSTD_SINCE: i16 = 7;
+
 /// Name or id, and the number of partitions.
 const TOPIC_LEN_MIN: usize = 3;
 /// Index, error code and base offset (v0; later versions take more).

@@ -315,6 +315,7 @@ fn config() -> impl Strategy<Value = RouterConfig> {
                 RouterConfig {
                     partitioning,
                     target_format: TargetFormat::RecordBatchV2,
+                    target_knows_zstd: true,
                     null_keys,
                     target_codec,
                     target_level: None,

@@ -326,6 +326,27 @@ fn headers_halt_by_offset_or_are_stripped_and_counted() {
 }
 
 #[test]
+fn zstd_to_a_target_before_2_1_needs_another_codec_though_its_format_is_the_present_one() {
+    let spec = BatchSpec::plain(7, Codec::Zstd, records(4));
+    let before_2_1 = RouterConfig {
+        target_knows_zstd: false,
+        ..RouterConfig::default()
+    };
+    let mut bench = Bench::starting_at(before_2_1.clone(), 7);
+    let batch = spec.batch(&mut bench.codecs);
+    let codec = Codec::Zstd;
+    assert_eq!(
+        bench.try_route(batch.clone()),
+        Err(RouteError::CodecNotKnown { offset: 7, codec })
+    );
+    let named = RouterConfig {
+        target_codec: Some(Codec::Lz4),
+        ..before_2_1
+    };
+    Bench::starting_at(named, 7).try_route(batch).unwrap();
+}
+
+#[test]
 fn zstd_to_a_target_of_0_10_needs_another_codec() {
     let spec = BatchSpec::plain(7, Codec::Zstd, records(4));
     let mut bench = Bench::starting_at(into_message_sets(HeaderPolicy::Refuse), 7);
@@ -333,7 +354,7 @@ fn zstd_to_a_target_of_0_10_needs_another_codec() {
     let codec = Codec::Zstd;
     assert_eq!(
         bench.try_route(batch.clone()),
-        Err(RouteError::CodecNotInFormat { offset: 7, codec })
+        Err(RouteError::CodecNotKnown { offset: 7, codec })
     );
     let mut bench = Bench::starting_at(
         RouterConfig {

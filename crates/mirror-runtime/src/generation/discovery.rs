@@ -386,6 +386,7 @@ impl Generation {
                     headers: flow.unsupported_headers,
                 },
             },
+            target_knows_zstd: self.flow.abilities.zstd,
             null_keys: match flow.null_keys {
                 NullKeys::Preserve => mirror_router::NullKeys::Preserve,
                 NullKeys::Spread => mirror_router::NullKeys::Spread,

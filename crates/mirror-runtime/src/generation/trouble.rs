@@ -174,7 +174,7 @@ impl Generation {
                 }
             }
             RouteError::HeadersNotKept { offset } => HaltReason::HeadersNotKept { offset },
-            RouteError::CodecNotInFormat { offset, codec } => HaltReason::CodecNotInFormat {
+            RouteError::CodecNotKnown { offset, codec } => HaltReason::CodecNotInFormat {
                 offset,
                 codec: codec.to_string(),
             },
