@@ -141,7 +141,8 @@ pub struct FlowTotals {
     pub throttled_ms: ThrottledTime,
     /// Batches that were sent again.
     pub produce_retries: u64,
-    /// Batches that may stand on the target twice: sent, not acknowledged, and given up at the end of a drain.
+    /// Batches that may stand on the target twice: sent, not acknowledged, and given up at the end of a drain; or sent
+    /// again without an answer where producers are not idempotent.
     pub possibly_duplicated_batches: u64,
     /// How often the group shared out the partitions anew.
     pub rebalances: u64,

@@ -427,6 +427,7 @@ pub(crate) fn stopped(totals: &Totals, halts: &[Halted]) {
         filtered_offsets = totals.control_offsets + totals.aborted_offsets + totals.already_mirrored_offsets,
         lost_records = totals.dropped_records,
         stripped_headers_records = totals.stripped_headers_records,
+        possibly_duplicated_batches = totals.possibly_duplicated_batches,
         halted_partitions = halts.len(),
         "mirror stopped"
     );

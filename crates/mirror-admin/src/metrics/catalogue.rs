@@ -95,7 +95,8 @@ catalogue! {
     PRODUCE_RETRIES = Counter "heliostat_produce_retries_total" FLOW, "batches",
         "Batches that were sent again";
     POSSIBLY_DUPLICATED = Counter "heliostat_possibly_duplicated_batches_total" FLOW, "batches",
-        "Batches that may stand on the target twice: sent, not acknowledged, and given up at the end of a drain";
+        "Batches that may stand on the target twice: sent, not acknowledged, and given up at the end of a drain; or sent again \
+         without an answer where producers are not idempotent";
     REBALANCES = Counter "heliostat_rebalances_total" FLOW, "rebalances",
         "How often the group shared out its partitions anew";
 
