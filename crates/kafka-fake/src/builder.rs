@@ -33,6 +33,7 @@ pub struct FakeClusterBuilder {
     caps: BTreeMap<ApiKey, Option<VersionRange>>,
     settings: ConfigMap,
     ports: Vec<u16>,
+    advertised_host: Option<String>,
     seed: u64,
     wall_clock_ms: Option<i64>,
 }
@@ -56,6 +57,7 @@ impl FakeClusterBuilder {
             caps: BTreeMap::new(),
             settings: settings.into_iter().map(owned).collect(),
             ports: Vec::new(),
+            advertised_host: None,
             seed: 0,
             wall_clock_ms: None,
         }
@@ -135,6 +137,13 @@ impl FakeClusterBuilder {
         self
     }
 
+    /// What the brokers call their host on TCP, wherever they listen (127.0.0.1).
+    #[must_use]
+    pub fn advertised_host(mut self, host: &str) -> Self {
+        self.advertised_host = Some(host.to_owned());
+        self
+    }
+
     /// Where random ids come from (0).
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
@@ -201,7 +210,10 @@ impl FakeClusterBuilder {
         let mut ports = self.ports.iter().copied();
         let broker = |id: i32| {
             let (host, port) = match network {
-                Network::Tcp => ("127.0.0.1".to_owned(), ports.next().unwrap_or(0)),
+                Network::Tcp => {
+                    let host = self.advertised_host.as_deref().unwrap_or("127.0.0.1");
+                    (host.to_owned(), ports.next().unwrap_or(0))
+                }
                 Network::Memory(_) => (format!("{}-{id}", self.name), MEMORY_PORT),
             };
             let broker = Broker {
