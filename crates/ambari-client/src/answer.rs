@@ -86,7 +86,6 @@ const CLUSTERS_MAX: usize = 10;
 /// Longest host name there is (RFC 1035).
 const HOST_BYTES_MAX: usize = 255;
 
-const STARTED: &str = "STARTED";
 const NO_MAINTENANCE: &str = "OFF";
 
 // === impl Answer ===
@@ -197,15 +196,6 @@ impl Answer {
             let _ = write!(said, ": {}", clean(&message));
         }
         said
-    }
-}
-
-// === impl ComponentHost ===
-
-impl ComponentHost {
-    /// Does it run, as far as Ambari knows?
-    pub fn is_started(&self) -> bool {
-        self.state.as_deref().is_none_or(|state| state == STARTED)
     }
 }
 

@@ -66,7 +66,7 @@ fn hosts_in_ambaris_order() {
         .into_iter()
         .map(|host| {
             assert!(
-                host.is_started() && !host.is_in_maintenance,
+                host.state.is_none() && !host.is_in_maintenance,
                 "nothing else was said"
             );
             host.name
@@ -84,9 +84,12 @@ fn states_and_hosts_that_are_listed_twice() {
     let hosts = hosts(200, body).unwrap();
     let shown: Vec<_> = hosts
         .iter()
-        .map(|host| (host.name.as_str(), host.is_started(), host.is_in_maintenance))
+        .map(|host| (host.name.as_str(), host.state.as_deref(), host.is_in_maintenance))
         .collect();
-    assert_eq!(shown, [("b", false, true), ("a", true, false)]);
+    assert_eq!(
+        shown,
+        [("b", Some("INSTALLED"), true), ("a", Some("STARTED"), false)]
+    );
 }
 
 #[test]
