@@ -2,6 +2,7 @@
 //! mirror is neither run beside nor locked out afterwards.
 
 use std::collections::BTreeMap;
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -14,24 +15,26 @@ use integration::mirroring::Mirroring;
 use integration::oracle::Rule;
 use integration::process::{Process, Signal};
 use integration::produce::Load;
+use integration::program::Program;
 use integration::scenario::{World, lone_scenario};
 use integration::scratch;
 use integration::wait;
 use integration::znodes::Znodes;
 use integration::zookeeper::ZooKeeper;
+use serde_json::Value;
 
 const LIMIT: Duration = Duration::from_mins(2);
 const PARTITIONS: i32 = 4;
-/// The newest brokers with ZooKeeper that both mirrors speak to.
+/// Brokers that both mirrors speak to, between the oldest and the newest with ZooKeeper.
 const SOURCE: &str = jars::V2_4_1;
-/// The mirror of the old consumer.
+/// The mirror of the old consumer, and the brokers of its days.
 const OLD_MIRROR: &str = jars::V0_10_2_2;
 
 /// A source below a chroot, a target, and ZooKeeper.
 struct Ground {
     zookeeper: ZooKeeper,
     source: Cluster,
-    _target: Cluster,
+    target: Cluster,
     world: World,
     topic: String,
 }
@@ -39,16 +42,16 @@ struct Ground {
 // === impl Ground ===
 
 impl Ground {
-    fn prepare(name: &str, options: &ClusterOptions) -> Result<Self> {
+    fn prepare(name: &str, version: &str, options: &ClusterOptions) -> Result<Self> {
         let zookeeper = ZooKeeper::start(1)?;
-        let source = Cluster::start_on(SOURCE, options, &zookeeper, "/eu/kafka")?;
+        let source = Cluster::start_on(version, options, &zookeeper, "/eu/kafka")?;
         let target = Cluster::start(jars::V3_9_2, &ClusterOptions::default())?;
         let world = World::between(name, &source, &target);
         let topic = world.topic("testtopic");
         Ok(Self {
             zookeeper,
             source,
-            _target: target,
+            target,
             world,
             topic,
         })
@@ -169,10 +172,28 @@ fn with_state(mirroring: Mirroring) -> Result<Mirroring> {
     Ok(mirroring.state_folder(&scratch::path("state")?))
 }
 
+/// What `heliostat check` finds, by the check's name.
+fn check(mirroring: &Mirroring) -> Result<BTreeMap<String, Value>> {
+    let (consumer, producer) = mirroring.write_files()?;
+    let answer = Command::new(Program::Heliostat.command()?.get_program())
+        .args(["check", "--output", "json", "--whitelist", &mirroring.whitelist])
+        .arg("--consumer.config")
+        .arg(consumer)
+        .arg("--producer.config")
+        .arg(producer)
+        .output()?;
+    let report: Value = serde_json::from_slice(&answer.stdout).context("check answers no JSON")?;
+    let checks = report["checks"].as_array().cloned().unwrap_or_default();
+    Ok(checks
+        .into_iter()
+        .filter_map(|check| Some((check["name"].as_str()?.to_owned(), check)))
+        .collect())
+}
+
 #[test]
 fn an_old_mirror_is_taken_over_and_takes_back_without_loss_or_repetition() {
     lone_scenario("zookeeper-takeover", || {
-        let ground = Ground::prepare("zookeeper-takeover", &ClusterOptions::default())?;
+        let ground = Ground::prepare("zookeeper-takeover", OLD_MIRROR, &ClusterOptions::default())?;
         ground.create_topic()?;
         let ours = with_state(ground.mirroring())?;
 
@@ -215,7 +236,7 @@ fn an_old_mirror_is_taken_over_and_takes_back_without_loss_or_repetition() {
 #[test]
 fn beside_an_old_mirror_that_runs_nothing_starts() {
     lone_scenario("zookeeper-beside", || {
-        let ground = Ground::prepare("zookeeper-beside", &ClusterOptions::default())?;
+        let ground = Ground::prepare("zookeeper-beside", SOURCE, &ClusterOptions::default())?;
         ground.create_topic()?;
         ground.produce(0, 1_000)?;
         let java = ground.java()?;
@@ -224,6 +245,13 @@ fn beside_an_old_mirror_that_runs_nothing_starts() {
             Ok(!ground.znodes().children(&ids)?.is_empty())
         })?;
         let alive = ground.znodes().children(&ids)?;
+        let found = check(&ground.mirroring())?;
+        ensure!(found["zookeeper"]["outcome"] == "ok", "{found:?}");
+        let words = found["old-group"]["words"].to_string();
+        ensure!(
+            alive.iter().all(|id| words.contains(id)),
+            "{alive:?} in {found:?}"
+        );
         let mut refused = Heliostat::start(&with_state(ground.mirroring())?)?;
         let status = refused.wait(LIMIT)?;
         ensure!(status.code() == Some(1), "{status:?}");
@@ -231,6 +259,8 @@ fn beside_an_old_mirror_that_runs_nothing_starts() {
         ensure!(alive.iter().all(|id| words.contains(id)), "{alive:?} in {words}");
         ensure!(ground.committed()?.is_empty(), "nothing was committed");
         ground.stop_java_at(java, 1_000)?;
+        let found = check(&ground.mirroring())?;
+        ensure!(found["old-group"]["outcome"] == "ok", "{found:?}");
         ground.mirror(&with_state(ground.mirroring())?)?;
         ground.compare(1_000)
     });
@@ -239,7 +269,7 @@ fn beside_an_old_mirror_that_runs_nothing_starts() {
 #[test]
 fn an_old_mirror_that_comes_late_owns_nothing() {
     lone_scenario("zookeeper-late", || {
-        let ground = Ground::prepare("zookeeper-late", &ClusterOptions::default())?;
+        let ground = Ground::prepare("zookeeper-late", SOURCE, &ClusterOptions::default())?;
         ground.create_topic()?;
         ground.produce(0, 1_000)?;
         let topics = [ground.topic.clone()];
@@ -260,7 +290,7 @@ fn an_old_mirror_that_comes_late_owns_nothing() {
 #[test]
 fn two_positions_and_positions_of_a_former_topic() {
     lone_scenario("zookeeper-positions", || {
-        let ground = Ground::prepare("zookeeper-positions", &ClusterOptions::default())?;
+        let ground = Ground::prepare("zookeeper-positions", jars::V3_2_0, &ClusterOptions::default())?;
         let ours = with_state(ground.mirroring())?;
         let znodes = ground.znodes();
         // Of a topic that is gone: partition 0 halts, whatever is made of the others.
@@ -314,7 +344,7 @@ fn brokers_are_followed_and_zookeeper_may_be_away() {
             brokers: 2,
             ..ClusterOptions::default()
         };
-        let mut ground = Ground::prepare("zookeeper-follows", &options)?;
+        let mut ground = Ground::prepare("zookeeper-follows", SOURCE, &options)?;
         let new_topic = NewTopic::new(&ground.topic, PARTITIONS).replication(2);
         ground.world.source.admin().create_topic(&new_topic)?;
         // The first server of the list does not exist.
@@ -340,7 +370,7 @@ fn brokers_are_followed_and_zookeeper_may_be_away() {
 
         ensure!(ground.source.add_broker()? == 3);
         ground.source.remove_broker(1)?;
-        ground.world = World::between("zookeeper-follows", &ground.source, &ground._target);
+        ground.world = World::between("zookeeper-follows", &ground.source, &ground.target);
         ground.produce(2_000, 1_000)?;
         mirror.wait_until_caught_up(&topics, LIMIT)?;
         mirror.stop()?;
