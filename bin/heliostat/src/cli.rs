@@ -1,6 +1,6 @@
 //! What was asked for: the name we were started under and the first argument decide.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -20,7 +20,7 @@ use crate::resume::Resume;
 use crate::run::Run;
 use crate::skip::Skip;
 use crate::status::Status;
-use crate::{halts, resume, skip, status};
+use crate::{consume, halts, produce, resume, skip, status, topics};
 
 /// One thing to do.
 #[derive(Debug, PartialEq, Eq)]
@@ -45,6 +45,12 @@ pub(crate) enum Invocation {
     Demo(Demo),
     /// Find ZooKeeper and the brokers.
     Discover(Discover),
+    /// Create, list, describe, grow and delete topics, by `kafka-topics.sh`'s arguments.
+    Topics(Vec<OsString>),
+    /// Write lines as records, by `kafka-console-producer.sh`'s arguments.
+    Produce(Vec<OsString>),
+    /// Write records to standard output, by `kafka-console-consumer.sh`'s arguments.
+    Consume(Vec<OsString>),
     /// Print a shell's completion script.
     Completions(Shell),
 }
@@ -57,6 +63,31 @@ const RUN: &str = "run";
 /// Names under which Kafka ships MirrorMaker: a link of that name to this binary takes its place.
 const MIRROR_MAKER_SCRIPTS: [&str; 2] = ["kafka-mirror-maker", "kafka-mirror-maker.sh"];
 
+/// An invocation with the arguments behind a name.
+type OfArguments = fn(Vec<OsString>) -> Invocation;
+
+/// The commands that take the arguments of one of Kafka's tools.
+const KAFKAS_TOOLS: [(&str, OfArguments); 4] = [
+    (MIRROR_MAKER, Invocation::MirrorMaker),
+    (topics::NAME, Invocation::Topics),
+    (produce::NAME, Invocation::Produce),
+    (consume::NAME, Invocation::Consume),
+];
+
+/// Kafka's names of its console tools: links of these names stand in for them.
+const CONSOLE_SCRIPTS: [(&str, OfArguments); 3] = [
+    ("kafka-topics", Invocation::Topics),
+    ("kafka-console-producer", Invocation::Produce),
+    ("kafka-console-consumer", Invocation::Consume),
+];
+
+fn console_tool(program: &OsStr) -> Option<OfArguments> {
+    let name = program.to_str()?;
+    let name = name.strip_suffix(".sh").unwrap_or(name);
+    let mut scripts = CONSOLE_SCRIPTS.into_iter();
+    scripts.find(|(script, _)| *script == name).map(|(_, tool)| tool)
+}
+
 /// Reads the whole command line. The error is what clap has to say, help and version included.
 pub(crate) fn read(arguments: Vec<OsString>) -> Result<Invocation, clap::Error> {
     let mut rest = arguments.iter();
@@ -64,9 +95,15 @@ pub(crate) fn read(arguments: Vec<OsString>) -> Result<Invocation, clap::Error> 
     if program.is_some_and(|program| MIRROR_MAKER_SCRIPTS.iter().any(|script| program == *script)) {
         return Ok(Invocation::MirrorMaker(rest.cloned().collect()));
     }
-    // MirrorMaker's flags follow jopt-simple's rules, which clap does not know; clap only describes them.
-    if rest.next().is_some_and(|first| first == MIRROR_MAKER) {
-        return Ok(Invocation::MirrorMaker(rest.cloned().collect()));
+    if let Some(tool) = program.and_then(console_tool) {
+        return Ok(tool(rest.cloned().collect()));
+    }
+    // The flags of Kafka's tools follow jopt-simple's rules, which clap does not know; clap only describes them.
+    if let Some((_, tool)) = rest
+        .next()
+        .and_then(|first| KAFKAS_TOOLS.into_iter().find(|(name, _)| first == *name))
+    {
+        return Ok(tool(rest.cloned().collect()));
     }
     let mut command = command();
     let matches = command.try_get_matches_from_mut(arguments)?;
@@ -133,6 +170,9 @@ fn command() -> Command {
         .subcommand(skip::command())
         .subcommand(demo::command())
         .subcommand(discover::command())
+        .subcommand(topics::command())
+        .subcommand(produce::command())
+        .subcommand(consume::command())
         .subcommand(completions_command())
 }
 
@@ -247,6 +287,23 @@ mod tests {
         assert_eq!(asked, Invocation::MirrorMaker(arguments));
         let asked = invocation(&["heliostat", "completions", "bash"]).unwrap();
         assert_eq!(asked, Invocation::Completions(Shell::Bash));
+    }
+
+    #[test]
+    fn kafkas_console_tools_are_taken_by_command_and_by_name() {
+        let arguments = |words: &[&str]| words.iter().map(Into::into).collect();
+        for line in [
+            &["heliostat", "topics", "--list", "-topic", "--"][..],
+            &["/opt/kafka/bin/kafka-topics.sh", "--list", "-topic", "--"],
+            &["kafka-topics", "--list", "-topic", "--"],
+        ] {
+            let expected = Invocation::Topics(arguments(&["--list", "-topic", "--"]));
+            assert_eq!(invocation(line).unwrap(), expected, "{line:?}");
+        }
+        let produce = invocation(&["kafka-console-producer.sh", "--topic", "t"]).unwrap();
+        assert_eq!(produce, Invocation::Produce(arguments(&["--topic", "t"])));
+        let consume = invocation(&["heliostat", "consume", "--topic", "t"]).unwrap();
+        assert_eq!(consume, Invocation::Consume(arguments(&["--topic", "t"])));
     }
 
     #[test]

@@ -6,6 +6,8 @@ mod admin;
 mod catch_up;
 mod check;
 mod cli;
+mod console;
+mod consume;
 mod demo;
 mod discover;
 mod environment;
@@ -18,12 +20,14 @@ mod outside;
 mod plan;
 mod preflight;
 mod process;
+mod produce;
 mod report;
 mod resume;
 mod run;
 mod skip;
 mod status;
 mod supervise;
+mod topics;
 mod voice;
 
 use std::process::ExitCode;
@@ -42,6 +46,9 @@ fn main() -> ExitCode {
         Ok(Invocation::Skip(asked)) => skip::run(&asked),
         Ok(Invocation::Demo(asked)) => demo::run(&asked),
         Ok(Invocation::Discover(asked)) => discover::run(&asked),
+        Ok(Invocation::Topics(arguments)) => topics::run(&arguments),
+        Ok(Invocation::Produce(arguments)) => produce::run(&arguments),
+        Ok(Invocation::Consume(arguments)) => consume::run(&arguments),
         Ok(Invocation::Completions(shell)) => cli::completions(shell),
         Err(answer) => report::command_line(&answer),
     }

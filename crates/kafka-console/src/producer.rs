@@ -216,6 +216,11 @@ impl Producer {
         }
     }
 
+    /// The topic's name.
+    pub fn topic(&self) -> &str {
+        &self.target.topic
+    }
+
     /// The counts so far.
     pub fn written(&self) -> Written {
         self.written

@@ -135,11 +135,10 @@ impl PartitionReader {
         known.collect()
     }
 
-    /// What was handed out from here on is to be read again.
+    /// What was handed out from here on was not consumed. If nothing else follows, it is read again.
     pub(super) fn give_back(&mut self, tp: &TopicPartition, offset: i64) {
         if let Some(cursor) = self.cursors.get_mut(tp) {
             cursor.at = At::Offset(offset);
-            self.arrived.retain(|walk| walk.tp != *tp);
         }
     }
 

@@ -48,6 +48,11 @@ impl ReadRecords {
         self.from
     }
 
+    /// Where the log goes on behind them.
+    pub fn next_offset(&self) -> i64 {
+        self.batch.header.next_offset()
+    }
+
     /// The records by offset. An error ends them: the rest of the batch cannot be decoded.
     pub fn records(&self) -> impl Iterator<Item = Result<ReceivedRecord<'_>, RecordError>> {
         let header = &self.batch.header;

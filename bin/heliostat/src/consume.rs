@@ -1,0 +1,183 @@
+//! `heliostat consume`: what `kafka-console-consumer.sh` does, with its flags: records become lines of standard output.
+//!
+//! A thread writes, so that a signal is heard while nobody reads. What was not written is not stored as consumed.
+
+mod flags;
+mod writer;
+
+use std::ffi::OsString;
+use std::io;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Command;
+use kafka_console::{ConsoleError, Consumer, ConsumerEvent, ReadRecords, RecordFormat};
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use crate::console::flags::Given;
+use crate::console::{describe, failed, help};
+use crate::preflight::ask;
+use crate::report;
+use crate::supervise::{self, End, EndSignals};
+use flags::{Asked, FLAGS};
+use writer::Writer;
+
+pub(crate) const NAME: &str = "consume";
+
+/// Formatted records that are written together, in bytes.
+const WRITE_BYTES: usize = 256 * 1024;
+
+/// The description for help and completion.
+pub(crate) fn command() -> Command {
+    let about = "Write the records of topics to standard output, with the flags of kafka-console-consumer.sh";
+    describe(Command::new(NAME).about(about), FLAGS)
+}
+
+/// Does what the arguments behind the command's name say.
+pub(crate) fn run(arguments: &[OsString]) -> ExitCode {
+    let asked = match Given::read(arguments, FLAGS) {
+        Ok(given) if given.has("help") || arguments.is_empty() => return help(command()),
+        Ok(given) => Asked::of(&given),
+        Err(error) => Err(error),
+    };
+    let asked = match asked {
+        Ok(asked) => asked,
+        Err(error) => return failed(&error),
+    };
+    let ended = ask(async {
+        let signals = EndSignals::listen()?;
+        let run = |stopped| consume(asked, stopped);
+        Ok(match supervise::until_end(run, signals).await {
+            End::Run(code) => code,
+            End::Killed(signal) => supervise::killed_by(signal),
+        })
+    });
+    match ended.and_then(|ended: io::Result<_>| ended) {
+        Ok(code) => code,
+        Err(error) => failed(&error),
+    }
+}
+
+async fn consume(asked: Asked, stopped: oneshot::Receiver<()>) -> ExitCode {
+    let cluster = match asked.way.connect().await {
+        Ok(cluster) => cluster,
+        Err(error) => return failed(&error),
+    };
+    let consumer = Consumer::new(cluster, asked.choice, asked.settings, asked.group);
+    let mut reading = Reading {
+        consumer,
+        format: asked.format,
+        writer: Writer::start(),
+        left: asked.max_messages,
+        written: 0,
+        skip_damaged: asked.skip_damaged,
+    };
+    let end = tokio::select! {
+        biased;
+        _ = stopped => Ok(()),
+        end = reading.run(asked.timeout) => end,
+    };
+    let closed = reading.consumer.close().await;
+    report::line(&format!("Processed a total of {} messages", reading.written));
+    let mut code = ExitCode::SUCCESS;
+    for error in [end, closed].into_iter().filter_map(Result::err) {
+        code = failed(&error);
+    }
+    code
+}
+
+struct Reading {
+    consumer: Consumer,
+    format: RecordFormat,
+    writer: Writer,
+    /// Records still wanted; `None`: all that come.
+    left: Option<u64>,
+    written: u64,
+    skip_damaged: bool,
+}
+
+/// Why the records of one batch were not all written.
+enum Stop {
+    Enough,
+    /// Nobody reads standard output any more.
+    Closed,
+}
+
+// === impl Reading ===
+
+impl Reading {
+    /// Ends with the last record that was wanted, when none came for `limit`, or when nobody reads what is written.
+    async fn run(&mut self, limit: Option<Duration>) -> Result<(), ConsoleError> {
+        while self.left != Some(0) {
+            let event = match limit {
+                None => self.consumer.next().await?,
+                Some(limit) => match timeout(limit, self.consumer.next()).await {
+                    Ok(event) => event?,
+                    Err(_elapsed) => {
+                        report::line(&format!("no record came for {} ms", limit.as_millis()));
+                        return Ok(());
+                    }
+                },
+            };
+            match event {
+                ConsumerEvent::Notice(notice) => report::line(&notice),
+                ConsumerEvent::Records(read) => match self.write(&read).await? {
+                    None => {}
+                    Some(Stop::Enough) => return Ok(()),
+                    Some(Stop::Closed) => {
+                        report::line("Unable to write to standard out, closing consumer.");
+                        return Ok(());
+                    }
+                },
+            }
+        }
+        Ok(())
+    }
+
+    async fn write(&mut self, read: &ReadRecords) -> Result<Option<Stop>, ConsoleError> {
+        // Whatever interrupts this: what was not written was not consumed.
+        let mut consumed_to = read.from();
+        self.consumer.stopped_at(&read.tp, consumed_to);
+        let mut out = Vec::new();
+        let mut pending = 0;
+        let mut records = read.records().peekable();
+        while let Some(record) = records.next() {
+            let record = match record {
+                Ok(record) => record,
+                Err(reason) if self.skip_damaged => {
+                    report::line(&format!(
+                        "left out what follows in the batch of {}: {reason}",
+                        read.tp
+                    ));
+                    break;
+                }
+                Err(reason) => {
+                    return Err(ConsoleError::Damaged {
+                        tp: read.tp.clone(),
+                        offset: consumed_to,
+                        reason,
+                    });
+                }
+            };
+            self.format.write(&record, &mut out);
+            pending += 1;
+            consumed_to = record.offset.saturating_add(1);
+            let is_enough = self.left == Some(pending);
+            if is_enough || out.len() >= WRITE_BYTES || records.peek().is_none() {
+                if !self.writer.write(std::mem::take(&mut out)).await {
+                    return Ok(Some(Stop::Closed));
+                }
+                self.written += pending;
+                self.left = self.left.map(|left| left - pending);
+                pending = 0;
+                self.consumer.stopped_at(&read.tp, consumed_to);
+            }
+            if is_enough {
+                return Ok(Some(Stop::Enough));
+            }
+        }
+        self.consumer.stopped_at(&read.tp, read.next_offset());
+        Ok(None)
+    }
+}

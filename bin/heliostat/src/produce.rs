@@ -1,0 +1,233 @@
+//! `heliostat produce`: what `kafka-console-producer.sh` does, with its flags: the lines of standard input become records.
+//!
+//! A thread reads lines, so that a signal is heard while nobody types. Unlike Kafka's tool this one ends with exit code 1
+//! when a record was not written, and says how many.
+
+mod flags;
+
+use std::ffi::OsString;
+use std::io::{self, BufReader, IsTerminal, Write, stdin, stdout};
+use std::process::ExitCode;
+use std::thread;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use clap::Command;
+use kafka_console::{Line, LineFormat, Lines, NotWritten, Producer};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::console::flags::Given;
+use crate::console::{describe, failed, help};
+use crate::preflight::ask;
+use crate::report;
+use crate::supervise::{self, End, EndSignals};
+use flags::{Asked, FLAGS};
+
+pub(crate) const NAME: &str = "produce";
+
+/// Reads of standard input that may wait to be written.
+const READS_MAX: usize = 4;
+
+/// Bytes of one read of standard input.
+const READ_BYTES: usize = 64 * 1024;
+
+/// Lines a message names one by one; of more it gives the first and the last.
+const LINES_SHOWN_MAX: usize = 5;
+
+/// What the reading thread sends: lines, or why there are no more.
+type Read = io::Result<Vec<Line>>;
+
+/// The description for help and completion.
+pub(crate) fn command() -> Command {
+    let about = "Write the lines of standard input as records, with the flags of kafka-console-producer.sh";
+    describe(Command::new(NAME).about(about), FLAGS)
+}
+
+/// Does what the arguments behind the command's name say.
+pub(crate) fn run(arguments: &[OsString]) -> ExitCode {
+    let asked = match Given::read(arguments, FLAGS) {
+        Ok(given) if given.has("help") || arguments.is_empty() => return help(command()),
+        Ok(given) => Asked::of(&given),
+        Err(error) => Err(error),
+    };
+    let asked = match asked {
+        Ok(asked) => asked,
+        Err(error) => return failed(&error),
+    };
+    let ended = ask(async {
+        let signals = EndSignals::listen()?;
+        let run = |stopped| produce(asked, stopped);
+        Ok(match supervise::until_end(run, signals).await {
+            End::Run(code) => code,
+            End::Killed(signal) => supervise::killed_by(signal),
+        })
+    });
+    match ended.and_then(|ended: io::Result<_>| ended) {
+        Ok(code) => code,
+        Err(error) => failed(&error),
+    }
+}
+
+async fn produce(asked: Asked, stopped: oneshot::Receiver<()>) -> ExitCode {
+    let cluster = match asked.way.connect().await {
+        Ok(cluster) => cluster,
+        Err(error) => return failed(&error),
+    };
+    let mut producer = match Producer::start(cluster, &asked.topic, asked.settings).await {
+        Ok(producer) => producer,
+        Err(error) => return failed(&error),
+    };
+    let read = copy(
+        &mut producer,
+        &asked.lines,
+        asked.is_sync,
+        asked.timestamp,
+        stopped,
+    )
+    .await;
+    if let Err(error) = &read {
+        report::error(error.as_ref());
+    }
+    producer.flush().await;
+    tell(&mut producer);
+    let written = producer.written();
+    let missing = written.refused + written.unknown;
+    if missing > 0 {
+        let all = written.records + missing;
+        let unknown = match written.unknown {
+            0 => String::new(),
+            unknown => format!(", {unknown} of them perhaps"),
+        };
+        report::line(&format!(
+            "{missing} of {all} records were not written to {}{unknown}",
+            asked.topic
+        ));
+    }
+    if missing > 0 || read.is_err() {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    }
+}
+
+/// Hands lines to the producer until they end or a signal comes.
+///
+/// # Errors
+/// A line is no record, or standard input cannot be read. What came before is written all the same.
+async fn copy(
+    producer: &mut Producer,
+    format: &LineFormat,
+    is_sync: bool,
+    timestamp: Option<i64>,
+    mut stopped: oneshot::Receiver<()>,
+) -> Result<(), Box<dyn std::error::Error>> {
+    let mut reads = read_lines();
+    loop {
+        let read = tokio::select! {
+            biased;
+            _ = &mut stopped => return Ok(()),
+            () = producer.settled() => {
+                tell(producer);
+                continue;
+            }
+            read = reads.recv() => read,
+        };
+        let Some(lines) = read else { return Ok(()) };
+        for line in lines? {
+            let record = format.parse(line)?;
+            producer.send(&record, timestamp.unwrap_or_else(now)).await;
+            if is_sync {
+                producer.flush().await;
+            }
+        }
+        producer.push_out();
+    }
+}
+
+/// Reads standard input on a thread of its own, which the end of the process ends.
+fn read_lines() -> mpsc::Receiver<Read> {
+    let (sender, receiver) = mpsc::channel(READS_MAX);
+    // Java's System.console(): a person types, and sees what is printed.
+    let prompts = stdin().is_terminal() && stdout().is_terminal();
+    thread::spawn(move || {
+        let mut lines = Lines::new(BufReader::with_capacity(READ_BYTES, stdin()));
+        loop {
+            if prompts {
+                // Who cannot see the prompt can still type.
+                let _ = stdout().write_all(b">").and_then(|()| stdout().flush());
+            }
+            let Some(read) = lines.next_lines().transpose() else {
+                return;
+            };
+            let is_over = read.is_err();
+            if sender.blocking_send(read).is_err() || is_over {
+                return;
+            }
+        }
+    });
+    receiver
+}
+
+/// Says what was not written.
+fn tell(producer: &mut Producer) {
+    for not_written in producer.take_not_written() {
+        report::line(&sentence(producer.topic(), &not_written));
+    }
+}
+
+fn sentence(topic: &str, not_written: &NotWritten) -> String {
+    let NotWritten {
+        partition,
+        lines,
+        reason,
+        is_unknown,
+    } = not_written;
+    let outcome = if *is_unknown {
+        "may not have been written"
+    } else {
+        "not written"
+    };
+    format!("{topic}-{partition}: {} {outcome}: {reason}", counted(lines))
+}
+
+fn counted(lines: &[u64]) -> String {
+    let shown: Vec<_> = lines.iter().map(ToString::to_string).collect();
+    match (lines, shown.as_slice()) {
+        ([_], [one]) => format!("line {one}"),
+        (_, all) if all.len() <= LINES_SHOWN_MAX => format!("lines {}", all.join(", ")),
+        ([first, .., last], all) => format!("{} lines from {first} to {last}", all.len()),
+        ([] | [_], _) => "no line".to_owned(),
+    }
+}
+
+fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_not_written_is_named_with_its_place() {
+        let told = |lines: Vec<u64>, is_unknown| {
+            let not_written = NotWritten {
+                partition: 3,
+                lines,
+                reason: "REASON".to_owned(),
+                is_unknown,
+            };
+            sentence("orders", &not_written)
+        };
+        assert_eq!(told(vec![7], false), "orders-3: line 7 not written: REASON");
+        assert_eq!(
+            told(vec![7, 9], false),
+            "orders-3: lines 7, 9 not written: REASON"
+        );
+        let many = (1..=40).collect();
+        assert_eq!(
+            told(many, true),
+            "orders-3: 40 lines from 1 to 40 may not have been written: REASON"
+        );
+    }
+}

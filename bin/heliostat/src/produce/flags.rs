@@ -1,0 +1,337 @@
+//! The flags of `heliostat produce`, and what they ask for.
+
+use std::time::Duration;
+
+use kafka_console::{Acks, LineFormat, ProducerSettings};
+use kafka_record::Codec;
+use mirror_config::known::Side;
+
+use super::NAME;
+use crate::console::client_properties::{ClientProperties, properties};
+use crate::console::connect::Way;
+use crate::console::flags::{Flag, FlagError, Given, invalid, old, optional, switch, value};
+use crate::report;
+
+/// Readers of Kafka's own that do what this command does.
+const LINE_READERS: [&str; 3] = [
+    "org.apache.kafka.tools.LineMessageReader",
+    "kafka.tools.ConsoleProducer$LineMessageReader",
+    "kafka.tools.ConsoleProducer.LineMessageReader",
+];
+
+pub(super) static FLAGS: &[Flag] = &[
+    value("topic", "TOPIC", "Where the records go"),
+    value("bootstrap-server", "HOST:PORT,..", "Brokers to ask first"),
+    value(
+        "broker-list",
+        "HOST:PORT,..",
+        "The same, by the name it had before Kafka 2.5",
+    ),
+    value(
+        "property",
+        "KEY=VALUE",
+        "How a line is cut: parse.key, key.separator, parse.headers, headers.delimiter, headers.separator, \
+         headers.key.separator, ignore.error, null.marker",
+    ),
+    old(value(
+        "reader-property",
+        "KEY=VALUE",
+        "The same, by its name since Kafka 4.2",
+    )),
+    value(
+        "reader-config",
+        "FILE",
+        "Such properties in a file; --property wins",
+    ),
+    optional(
+        "compression-codec",
+        "CODEC",
+        "none, gzip (also without a value), snappy, lz4 or zstd; default: the properties' compression.type, or none",
+    ),
+    value(
+        "request-required-acks",
+        "ACKS",
+        "-1 or all (the default), or 1; 0 is taken as 1, so that a loss is told",
+    ),
+    value("producer-property", "KEY=VALUE", "A property of a Java producer"),
+    old(value(
+        "command-property",
+        "KEY=VALUE",
+        "The same, by its name since Kafka 4.2",
+    )),
+    value(
+        "producer.config",
+        "FILE",
+        "Properties of a Java producer; --producer-property wins",
+    ),
+    old(value(
+        "command-config",
+        "FILE",
+        "The same, by its name since Kafka 4.2",
+    )),
+    switch("sync", "Write each line before the next one is read"),
+    value("max-block-ms", "MS", "How long the topic is waited for (60000)"),
+    value(
+        "timeout",
+        "MS",
+        "How long lines wait for others to leave with; default: until standard input pauses",
+    ),
+    value("batch-size", "BYTES", "Bytes of a batch (16384)"),
+    value("max-partition-memory-bytes", "BYTES", "The same; wins"),
+    value(
+        "max-memory-bytes",
+        "BYTES",
+        "Bytes of lines that are not settled (33554432)",
+    ),
+    value(
+        "message-send-max-retries",
+        "COUNT",
+        "Retries of a batch; default: as many as fit in two minutes",
+    ),
+    value("retry-backoff-ms", "MS", "Pause before a retry (100)"),
+    value("request-timeout-ms", "MS", "How long an answer may take (30000)"),
+    value("partition", "NUMBER", "Ours: all records go to this partition"),
+    value(
+        "timestamp",
+        "MS",
+        "Ours: the time of all records, in ms since 1970; default: when a line is read",
+    ),
+    old(value("line-reader", "CLASS", "Kafka's own is all there is")),
+    old(value(
+        "metadata-expiry-ms",
+        "MS",
+        "Leaders are looked for when they have moved",
+    )),
+    old(value("socket-buffer-size", "BYTES", "Left to the kernel")),
+    old(value(
+        "key-serializer",
+        "CLASS",
+        "Of before Kafka 0.11; lines are bytes",
+    )),
+    old(value(
+        "value-serializer",
+        "CLASS",
+        "Of before Kafka 0.11; lines are bytes",
+    )),
+    old(value("queue-size", "COUNT", "Of the producer before Kafka 0.9")),
+    old(value(
+        "queue-enqueuetimeout-ms",
+        "MS",
+        "Of the producer before Kafka 0.9",
+    )),
+    old(switch(
+        "old-producer",
+        "Of before Kafka 2.0; there is one producer",
+    )),
+    switch("help", "Show this"),
+];
+
+/// What is to be written how.
+pub(super) struct Asked {
+    pub(super) way: Way,
+    pub(super) topic: String,
+    pub(super) lines: LineFormat,
+    pub(super) settings: ProducerSettings,
+    pub(super) is_sync: bool,
+    /// Of every record; `None`: when its line is read.
+    pub(super) timestamp: Option<i64>,
+}
+
+// === impl Asked ===
+
+impl Asked {
+    pub(super) fn of(given: &Given) -> Result<Self, FlagError> {
+        let topic = given.required("topic")?.to_owned();
+        let file = given.by_names(&["producer.config", "command-config"])?;
+        let mut pairs = given.pairs(&["producer-property", "command-property"]);
+        // Kafka's flags for these keys win over both.
+        for (flag, key) in [
+            ("request-required-acks", "acks"),
+            ("request-timeout-ms", "request.timeout.ms"),
+            ("message-send-max-retries", "retries"),
+            ("retry-backoff-ms", "retry.backoff.ms"),
+            ("max-memory-bytes", "buffer.memory"),
+            ("batch-size", "batch.size"),
+            ("max-partition-memory-bytes", "batch.size"),
+            ("max-block-ms", "max.block.ms"),
+            ("timeout", "linger.ms"),
+        ] {
+            if let Some(value) = given.one(flag)? {
+                pairs.insert(key.to_owned(), value.to_owned());
+            }
+        }
+        if let Some(class) = given
+            .one("line-reader")?
+            .filter(|class| !LINE_READERS.contains(class))
+        {
+            let advice =
+                "readers are Java classes, and there is no Java here; leave the flag away to read lines";
+            return Err(invalid("line-reader", class, advice));
+        }
+        let properties = ClientProperties::read(file, pairs)?;
+        let way = Way::of(
+            given,
+            &["broker-list", "bootstrap-server"],
+            &properties,
+            "console-producer",
+        )?;
+        let settings = settings(given, &properties, &way)?;
+        properties.settle(Side::Producer, NAME)?;
+        Ok(Self {
+            way,
+            topic,
+            lines: lines(given)?,
+            settings,
+            is_sync: given.has("sync"),
+            timestamp: given.number("timestamp", "use milliseconds since 1970")?,
+        })
+    }
+}
+
+fn lines(given: &Given) -> Result<LineFormat, FlagError> {
+    let mut values = match given.one("reader-config")? {
+        Some(file) => properties(file)?,
+        None => std::collections::BTreeMap::new(),
+    };
+    values.extend(given.pairs(&["property", "reader-property"]));
+    for key in values
+        .keys()
+        .filter(|key| !LineFormat::PROPERTIES.contains(&key.as_str()))
+    {
+        report::line(&format!("{key} is no property of the line reader: it is ignored"));
+    }
+    LineFormat::configured(|name| values.get(name).cloned())
+        .map_err(|error| FlagError::Wrong(error.to_string()))
+}
+
+fn settings(given: &Given, properties: &ClientProperties, way: &Way) -> Result<ProducerSettings, FlagError> {
+    let (acks, is_all) = match properties.text("acks") {
+        None | Some("-1" | "all") => (Acks::All, true),
+        Some("1") => (Acks::Leader, false),
+        Some("0") => {
+            report::line("acks=0 is taken as 1: a record that is not written is told");
+            (Acks::Leader, false)
+        }
+        Some(other) => return Err(invalid("request-required-acks", other, "use -1, all, 1 or 0")),
+    };
+    let codec = if given.has("compression-codec") {
+        given.one("compression-codec")?.unwrap_or("gzip")
+    } else {
+        properties.text("compression.type").unwrap_or("none")
+    };
+    let codec: Codec = codec
+        .parse()
+        .map_err(|error: kafka_record::ParseCodecError| FlagError::Wrong(error.to_string()))?;
+    let level = match codec {
+        Codec::Gzip => properties.number("compression.gzip.level")?,
+        Codec::Zstd => properties.number("compression.zstd.level")?,
+        Codec::None | Codec::Snappy | Codec::Lz4 => None,
+    };
+    let idempotent = match properties.text("enable.idempotence") {
+        None => is_all,
+        Some(text) => text.eq_ignore_ascii_case("true"),
+    };
+    Ok(ProducerSettings {
+        acks,
+        codec,
+        codec_level: level,
+        batch_bytes: properties.number("batch.size")?.unwrap_or(16 * 1024),
+        buffer_bytes: properties.number("buffer.memory")?.unwrap_or(32 * 1024 * 1024),
+        linger: properties.milliseconds("linger.ms")?.unwrap_or_default(),
+        max_block: properties
+            .milliseconds("max.block.ms")?
+            .unwrap_or(Duration::from_mins(1)),
+        request_timeout: way.request_timeout(),
+        delivery_timeout: properties
+            .milliseconds("delivery.timeout.ms")?
+            .unwrap_or(Duration::from_mins(2)),
+        retries_max: properties.number("retries")?.unwrap_or(u32::MAX),
+        retry_backoff: properties
+            .milliseconds("retry.backoff.ms")?
+            .unwrap_or(Duration::from_millis(100)),
+        idempotent,
+        partition: given.number("partition", "use the number of a partition, from 0")?,
+        may_create_topic: true,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsString;
+
+    use super::*;
+
+    fn asked(line: &str) -> Result<Asked, String> {
+        let arguments: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
+        let given = Given::read(&arguments, FLAGS).map_err(|error| error.to_string())?;
+        Asked::of(&given).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_walk_throughs_line_is_understood() {
+        let asked = asked("--broker-list wn0-source.x:9092,wn1-source.x:9092 --topic testtopic").unwrap();
+        assert_eq!((asked.topic.as_str(), asked.is_sync), ("testtopic", false));
+        assert_eq!(
+            (asked.settings.acks, asked.settings.codec),
+            (Acks::All, Codec::None)
+        );
+        assert!(asked.settings.idempotent);
+    }
+
+    #[test]
+    fn flags_win_over_properties() {
+        let settings = |flags: &str| {
+            asked(&format!("--bootstrap-server a:1 --topic t {flags}"))
+                .unwrap()
+                .settings
+        };
+        let settings_of = settings(
+            "--producer-property acks=all --request-required-acks 1 --producer-property batch.size=5 --batch-size 7 \
+             --max-partition-memory-bytes 9 --timeout 11",
+        );
+        assert_eq!((settings_of.acks, settings_of.batch_bytes), (Acks::Leader, 9));
+        assert_eq!(settings_of.linger, Duration::from_millis(11));
+        assert!(!settings_of.idempotent);
+        assert_eq!(settings("--compression-codec").codec, Codec::Gzip);
+        assert_eq!(settings("--compression-codec=zstd").codec, Codec::Zstd);
+        assert_eq!(
+            settings("--producer-property compression.type=lz4").codec,
+            Codec::Lz4
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_done_is_refused() {
+        for (flags, words) in [
+            ("--bootstrap-server a:1", "\"[topic]\""),
+            ("--topic t", "\"[bootstrap-server]\""),
+            (
+                "--topic t --bootstrap-server a:1 --compression-codec brotli",
+                "unknown codec",
+            ),
+            (
+                "--topic t --bootstrap-server a:1 --request-required-acks 2",
+                "use -1, all, 1 or 0",
+            ),
+            (
+                "--topic t --bootstrap-server a:1 --line-reader my.Reader",
+                "no Java here",
+            ),
+            (
+                "--topic t --bootstrap-server a:1 --producer-property security.protocol=SSL",
+                "security.protocol",
+            ),
+            (
+                "--topic t --bootstrap-server a:1 --property headers.delimiter=,",
+                "may not be equal",
+            ),
+            (
+                "--topic t --bootstrap-server a:1 --batch-size many",
+                "batch.size=many",
+            ),
+        ] {
+            let error = asked(flags).err().unwrap_or_default();
+            assert!(error.contains(words), "{flags}: {error}");
+        }
+    }
+}
