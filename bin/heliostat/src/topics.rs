@@ -246,10 +246,10 @@ impl Asked {
                 topics::delete(cluster, &names, LIMIT).await?;
                 let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
                 Ok(Answer::Done {
-                    words: names
-                        .iter()
-                        .map(|name| format!("Deleted topic {name}.\n"))
-                        .collect(),
+                    words: match names.as_slice() {
+                        [] => String::new(),
+                        names => format!("Deleted {}.", names.join(", ")),
+                    },
                     json: json!({ "deleted": names }),
                 })
             }
@@ -308,7 +308,7 @@ fn new_topic(given: &Given) -> Result<NewTopic, FlagError> {
 
 fn partitions(given: &Given) -> Result<Option<i32>, FlagError> {
     let advice = "use a number greater than 0";
-    match given.number("partitions", advice)? {
+    match given.number::<i32>("partitions", advice)? {
         Some(count) if count < 1 => Err(crate::console::flags::invalid(
             "partitions",
             &count.to_string(),

@@ -59,11 +59,6 @@ impl ClientProperties {
         Ok(self.number(key)?.map(Duration::from_millis))
     }
 
-    /// All of them, for a tool's own reader or formatter.
-    pub(crate) fn into_values(self) -> BTreeMap<String, String> {
-        self.values
-    }
-
     /// Refuses what cannot be done and names what was not asked for.
     pub(crate) fn settle(&self, side: Side, command: &str) -> Result<(), FlagError> {
         let used = self.used.borrow();

@@ -9,7 +9,7 @@ use std::ffi::OsString;
 use std::str::FromStr;
 
 /// One flag of a tool.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Flag {
     /// Without dashes.
     pub(crate) name: &'static str,
@@ -177,10 +177,8 @@ impl Given {
         let Some(value) = self.one(flag)? else {
             return Ok(None);
         };
-        value
-            .parse()
-            .map(Some)
-            .or_else(|_| Err(invalid(flag, value, advice)))
+        let number = value.parse().ok();
+        number.map(Some).ok_or_else(|| invalid(flag, value, advice))
     }
 
     /// `key=value` pairs, as `CommandLineUtils.parseKeyValueArgs` cuts them: a missing value is an empty one.
