@@ -106,7 +106,7 @@ impl Mirroring {
     }
 
     /// Writes both files and gives the flags of `MirrorMaker` 1 that name them.
-    pub(crate) fn command_line(&self) -> Result<Vec<String>> {
+    pub fn command_line(&self) -> Result<Vec<String>> {
         let (consumer, producer) = self.write_files()?;
         let flags = [
             ("--consumer.config", consumer.display().to_string()),
