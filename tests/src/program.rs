@@ -68,6 +68,22 @@ pub(crate) fn consumer_groups() -> Result<Command> {
     )
 }
 
+/// `kafka-console-producer.sh`, without a flag.
+pub fn console_producer() -> Result<Command> {
+    let (jvm, archive) = tools()?;
+    jvm.quiet(HEAP_MB, &archive, "kafka.tools.ConsoleProducer")
+}
+
+/// `kafka-console-consumer.sh`, without a flag.
+pub fn console_consumer() -> Result<Command> {
+    let (jvm, archive) = tools()?;
+    jvm.quiet(
+        HEAP_MB,
+        &archive,
+        "org.apache.kafka.tools.consumer.ConsoleConsumer",
+    )
+}
+
 /// What Kafka's own programs are started with, cheaply: their classes are those of the kit's tool.
 fn tools() -> Result<(Jvm, Archive)> {
     let jvm = Jvm::of(jars::V3_9_2)?;
