@@ -96,3 +96,13 @@ fn agree_on(version: &str) -> Result<()> {
 fn both_write_and_print_the_same_on_3_9() -> Result<()> {
     agree_on(jars::V3_9_2)
 }
+
+#[test]
+fn both_write_and_print_the_same_on_4_3() -> Result<()> {
+    agree_on(jars::V4_3_0)
+}
+
+#[test]
+fn both_write_and_print_the_same_on_2_4() -> Result<()> {
+    agree_on(jars::V2_4_1)
+}
