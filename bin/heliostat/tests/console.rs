@@ -136,8 +136,12 @@ fn what_was_not_written_makes_the_exit_code() {
 fn nobody_who_reads_is_no_crash() {
     let broker = Broker::start();
     broker.fake.create_topic("lines", 1, &[]).unwrap();
-    let lines: String = (0..20_000).map(|number| format!("line {number:06}\n")).collect();
-    check(&broker.run("produce --topic lines", lines.as_bytes()), 0, b"");
+    let lines: Vec<_> = (0..20_000).map(|number| format!("line {number:06}")).collect();
+    check(
+        &broker.run("produce --topic lines", lines.join("\n").as_bytes()),
+        0,
+        b"",
+    );
     let mut child = broker.start_command("consume --topic lines --from-beginning");
     let mut first = [0; 12];
     child.stdout.take().unwrap().read_exact(&mut first).unwrap();
