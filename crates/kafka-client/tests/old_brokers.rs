@@ -294,16 +294,19 @@ fn offsets(partitions: &[(&str, i64, ErrorCode)]) -> Vec<u8> {
     body
 }
 
-/// A message of format 0 with a value of `bytes` bytes; its checksum is not looked at here.
+/// A message of format 0 with a value of `bytes` bytes.
 fn message(offset: i64, bytes: usize) -> Vec<u8> {
+    let mut checked = vec![0, 0]; // format, attributes
+    checked.put_i32(-1); // no key
+    checked.put_i32(i32::try_from(bytes).expect("small"));
+    checked.resize(checked.len() + bytes, b'x');
+    let mut checksum = flate2::Crc::new();
+    checksum.update(&checked);
     let mut message = Vec::new();
     message.put_i64(offset);
-    message.put_i32(i32::try_from(14 + bytes).expect("small"));
-    message.put_u32(0); // checksum
-    message.put_slice(&[0, 0]); // format, attributes
-    message.put_i32(-1); // no key
-    message.put_i32(i32::try_from(bytes).expect("small"));
-    message.resize(message.len() + bytes, b'x');
+    message.put_i32(i32::try_from(4 + checked.len()).expect("small"));
+    message.put_u32(checksum.sum());
+    message.append(&mut checked);
     message
 }
 
