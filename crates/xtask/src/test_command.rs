@@ -7,13 +7,18 @@
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, anyhow, bail, ensure};
 
 use crate::metadata::{self, Package};
 use crate::test_summary::TestSummary;
 use crate::{requirements, tidy};
+
+/// Test targets that mostly wait (for outages, sessions, elections): they run one test at a time beside the others, which would else wait for
+/// them.
+const BESIDE: &[&str] = &["e2e_cluster", "e2e_zookeeper"];
 
 /// What a step does.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +28,19 @@ enum Action {
     Run(Vec<String>),
     /// As `Run`, and at least this many test binaries must have run at least one test each.
     RunTests(Vec<String>, usize),
+    /// As `RunTests`, and the second command at the same time; what it prints comes when the first is over.
+    RunTestsBeside {
+        line: Vec<String>,
+        beside: Vec<String>,
+        binaries_min: usize,
+    },
+}
+
+/// When what the tests print is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Output {
+    AsItComes,
+    AtTheEnd,
 }
 
 #[derive(Debug)]
@@ -178,16 +196,35 @@ fn steps(packages: &[Package], fast: bool) -> Vec<Step> {
         ));
     }
     if !fast {
-        let mut line = words("cargo test --workspace --locked");
-        line.extend(kafka.iter().flat_map(|name| ["--test".to_owned(), name.clone()]));
-        // They mostly wait for brokers: two at a time fit on two cores, and more would starve each other.
-        line.extend(words("-- --test-threads=2"));
-        steps.push(step(
-            "tests on real Kafka",
-            Action::RunTests(line, kafka.len().max(1)),
-        ));
+        let binaries_min = kafka.len().max(1);
+        let (beside, others): (Vec<_>, Vec<_>) = kafka
+            .into_iter()
+            .partition(|name| BESIDE.contains(&name.as_str()));
+        // They mostly wait for brokers: three at a time fit on two cores, and more would starve each other.
+        let line = kafka_line(&others, 2);
+        let action = if beside.is_empty() {
+            Action::RunTests(line, binaries_min)
+        } else {
+            Action::RunTestsBeside {
+                line,
+                beside: kafka_line(&beside, 1),
+                binaries_min,
+            }
+        };
+        steps.push(step("tests on real Kafka", action));
     }
     steps
+}
+
+fn kafka_line(targets: &[String], threads: usize) -> Vec<String> {
+    let mut line = words("cargo test --workspace --locked");
+    line.extend(
+        targets
+            .iter()
+            .flat_map(|name| ["--test".to_owned(), name.clone()]),
+    );
+    line.extend(words(&format!("-- --test-threads={threads}")));
+    line
 }
 
 fn deny_step() -> Step {
@@ -248,6 +285,9 @@ impl Step {
         let line = match &self.action {
             Action::Tidy => "cargo xtask tidy".to_owned(),
             Action::Run(line) | Action::RunTests(line, _) => line.join(" "),
+            Action::RunTestsBeside { line, beside, .. } => {
+                format!("{}; {}", line.join(" "), beside.join(" "))
+            }
         };
         let settings = self
             .environment
@@ -261,16 +301,35 @@ impl Step {
             Action::Tidy => tidy::run(root).map(|()| TestSummary::default()),
             Action::Run(line) => run_command(line, self.environment, root).map(|()| TestSummary::default()),
             Action::RunTests(line, binaries_min) => {
-                let summary = run_tests(line, root)?;
-                let binaries = summary.binaries();
-                ensure!(
-                    binaries >= *binaries_min,
-                    "only {binaries} of at least {binaries_min} test binaries ran a test"
-                );
-                Ok(summary)
+                let summary = run_tests(line, root, Output::AsItComes)?;
+                at_least(*binaries_min, summary)
             }
+            Action::RunTestsBeside {
+                line,
+                beside,
+                binaries_min,
+            } => thread::scope(|scope| {
+                let running = scope.spawn(|| run_tests(beside, root, Output::AtTheEnd));
+                let summary = run_tests(line, root, Output::AsItComes);
+                let of_beside = running
+                    .join()
+                    .map_err(|panic| anyhow!("it panicked: {panic:?}"))?;
+                let mut summary = summary?;
+                summary.add(of_beside.with_context(|| beside.join(" "))?);
+                at_least(*binaries_min, summary)
+            }),
         }
     }
+}
+
+/// A test binary that ran nothing is as bad as one that failed.
+fn at_least(binaries_min: usize, summary: TestSummary) -> anyhow::Result<TestSummary> {
+    let binaries = summary.binaries();
+    ensure!(
+        binaries >= binaries_min,
+        "only {binaries} of at least {binaries_min} test binaries ran a test"
+    );
+    Ok(summary)
 }
 
 fn run_command(line: &[String], environment: &[(&str, &str)], root: &Path) -> anyhow::Result<()> {
@@ -280,9 +339,13 @@ fn run_command(line: &[String], environment: &[(&str, &str)], root: &Path) -> an
     Ok(())
 }
 
-/// Shows the output as it comes and keeps the runner's summary lines.
-fn run_tests(line: &[String], root: &Path) -> anyhow::Result<TestSummary> {
-    let mut child = command(line, root)?
+/// Shows the output and keeps the runner's summary lines.
+fn run_tests(line: &[String], root: &Path, shown: Output) -> anyhow::Result<TestSummary> {
+    let mut command = command(line, root)?;
+    if shown == Output::AtTheEnd {
+        command.stderr(Stdio::null()); // cargo's own lines; the tests' failures are on standard output
+    }
+    let mut child = command
         .stdout(Stdio::piped())
         .spawn()
         .context("cargo cannot be started")?;
@@ -292,13 +355,21 @@ fn run_tests(line: &[String], root: &Path) -> anyhow::Result<TestSummary> {
         .context("invariant: standard output was asked for as a pipe")?;
     let mut summary = TestSummary::default();
     let mut problem = Ok(());
+    let mut kept = String::new();
     // Tests may print bytes that are not UTF-8: show them as they can be shown.
     for text in BufReader::new(output).split(b'\n') {
         let text = text.context("the tests' output cannot be read")?;
         let text = String::from_utf8_lossy(&text);
-        println!("{text}");
         problem = problem.and(summary.handle_line(&text));
+        match shown {
+            Output::AsItComes => println!("{text}"),
+            Output::AtTheEnd => {
+                kept.push_str(&text);
+                kept.push('\n');
+            }
+        }
     }
+    print!("{kept}");
     let status = child.wait().context("cargo's exit code cannot be read")?;
     ensure!(status.success(), "{status}");
     problem?;
@@ -361,6 +432,7 @@ mod tests {
                 vec![
                     target("integration", "lib", "tests/src/lib.rs"),
                     target("e2e_codecs", "test", "tests/e2e/codecs.rs"),
+                    target("e2e_cluster", "test", "tests/e2e/cluster.rs"),
                     target("flows", "test", "tests/flows/main.rs"),
                 ],
             ),
@@ -370,13 +442,29 @@ mod tests {
     #[test]
     fn every_test_target_runs_in_exactly_one_step() {
         let lines: Vec<String> = steps(&packages(), false).iter().map(Step::command_line).collect();
-        for name in ["peer", "e2e_codecs", "flows", "seeded_bugs"] {
+        for name in ["peer", "e2e_codecs", "e2e_cluster", "flows", "seeded_bugs"] {
             let runs = lines
                 .iter()
                 .filter(|line| line.contains(&format!("--test {name}")))
                 .count();
             assert_eq!(runs, 1, "{name} in {lines:?}");
         }
+    }
+
+    #[test]
+    fn each_of_two_commands_side_by_side_counts() {
+        let step = |line: &str, beside: &str| Step {
+            name: "x",
+            action: Action::RunTestsBeside {
+                line: words(line),
+                beside: words(beside),
+                binaries_min: 0,
+            },
+            environment: &[],
+        };
+        assert!(step("true", "true").run(Path::new(".")).is_ok());
+        assert!(step("true", "false").run(Path::new(".")).is_err());
+        assert!(step("false", "true").run(Path::new(".")).is_err());
     }
 
     #[test]
