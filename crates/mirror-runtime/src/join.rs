@@ -228,7 +228,8 @@ pub(crate) async fn check_reverse_flow(context: &FlowContext) -> Result<(), RunE
     .map_err(RunError::Positions)?;
     let Some(stored) = stored else { return Ok(()) };
     let topics: BTreeSet<Arc<str>> = context
-        .topic_names()
+        .topics
+        .names()
         .into_iter()
         .filter(|name| context.config.rename.target_name(name) == *name)
         .collect();

@@ -366,7 +366,7 @@ async fn judged(
     let wanted = |topic: &str| flow.config.topics.matches(topic);
     match zookeeper.judge(committed, wanted).await {
         Ok(judged) => Ok(judged),
-        Err(_) if flow.is_known_to(committed) => Ok(Judged::default()),
+        Err(_) if flow.topics.are_known_to(committed) => Ok(Judged::default()),
         Err(error) => Err(RunError::ZooKeeper(error)),
     }
 }

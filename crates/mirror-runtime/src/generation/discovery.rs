@@ -315,7 +315,7 @@ impl Generation {
                     && !self.partitions.contains_key(&tp)
                     && !self.waiting.contains(&tp)
                 {
-                    let is_new = beside_known || self.flow.appeared_while_running(&tp);
+                    let is_new = beside_known || self.flow.topics.appeared_while_running(&tp);
                     starting.push(Starting {
                         tp,
                         topic_id: topic.topic_id,

@@ -47,7 +47,7 @@ impl Generation {
             .filter(|(tp, start)| {
                 let was_missing = flow.shared.is_position_missing(tp);
                 let may_be_missing =
-                    has_positions && !flow.appeared_while_running(tp) && !self.stands_beside_known(tp);
+                    has_positions && !flow.topics.appeared_while_running(tp) && !self.stands_beside_known(tp);
                 start.is_decided() && (was_missing || may_be_missing)
             })
             .map(|(tp, _)| tp.clone())
