@@ -1,7 +1,7 @@
 //! The walk-through of the documentation, command by command: `docs/walkthrough.md` is read, and exactly its blocks are run.
 //!
-//! The clusters differ in their number of brokers, and once in the topic's partitions. What Kafka's own programs of the source's era do on the page they do here; what
-//! came out is judged by the oracle.
+//! The clusters differ in their number of brokers, and where the target has the topic already in its partitions. What Kafka's
+//! own programs of the source's era do on the page they do here; what came out is judged by the oracle.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::symlink;
@@ -199,6 +199,11 @@ fn only(rule: &Rule) -> Rule {
 #[test]
 fn on_kafka_0_10_2() {
     walk(jars::V0_10_2_2, jars::V0_10_2_2, None);
+}
+
+#[test]
+fn on_kafka_0_10_2_to_more_partitions() {
+    walk(jars::V0_10_2_2, jars::V0_10_2_2, Some(11));
 }
 
 #[test]

@@ -8,9 +8,11 @@
     reason = "a command line tool talks to its terminal"
 )]
 
+mod errands;
 mod fuzz;
 mod layers;
 mod metadata;
+mod process;
 mod requirements;
 mod rust_source;
 mod test_command;
@@ -80,14 +82,14 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Tidy => tidy::run(&root),
         Command::Test { fast } => test_command::run(&root, fast),
-        Command::Deny => test_command::deny(&root),
-        Command::Docs => test_command::docs(&root),
-        Command::Show => test_command::show(&root),
-        Command::Matrix => test_command::matrix(&root),
-        Command::Bench { arguments } => test_command::bench(&root, &arguments),
+        Command::Deny => errands::deny(&root),
+        Command::Docs => errands::docs(&root),
+        Command::Show => errands::show(&root),
+        Command::Matrix => errands::matrix(&root),
+        Command::Bench { arguments } => errands::bench(&root, &arguments),
         Command::Fuzz { target, seconds } => fuzz::run(&root, &target, seconds),
-        Command::Sim { arguments } => test_command::sim(&root, &arguments),
-        Command::Kafka { arguments } => test_command::kafka(&root, &arguments),
+        Command::Sim { arguments } => errands::sim(&root, &arguments),
+        Command::Kafka { arguments } => errands::kafka(&root, &arguments),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
