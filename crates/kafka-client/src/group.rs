@@ -1,6 +1,6 @@
 //! A consumer group's committed offsets, and whether somebody is in the group.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use kafka_client_core::retry::{CoordinatorDisposition, classify_coordinator};
@@ -134,21 +134,53 @@ impl GroupClient {
 
     /// Every offset the group has committed.
     pub async fn committed(&self) -> Result<BTreeMap<TopicPartition, CommittedOffset>, ClientError> {
+        self.committed_with(&BTreeSet::new()).await
+    }
+
+    /// Every offset the group has committed; what is absent of `owned` has none for certain.
+    ///
+    /// Before Kafka 0.10.2 partitions are asked for by name, and one that is missing in a single answer to `Metadata` would
+    /// otherwise look as if nothing had ever been committed for it.
+    ///
+    /// # Errors
+    /// Those of the group, and the broker's word where it does not tell of a partition in `owned`: ask again. Only
+    /// [`ErrorCode::TOPIC_AUTHORIZATION_FAILED`] reads as no offset, for one topic that we may not read is no reason to stop
+    /// the others: a commit for it is refused in the same words.
+    pub async fn committed_with(
+        &self,
+        owned: &BTreeSet<TopicPartition>,
+    ) -> Result<BTreeMap<TopicPartition, CommittedOffset>, ClientError> {
+        let topics = self.topics_to_name(owned).await?;
+        let by_name = topics.is_some();
         let request = OffsetFetchRequest {
             group_id: self.group_id.clone(),
-            topics: self.topics_to_name().await?,
+            topics,
             require_stable: false,
         };
         let answer = self.ask(&request, code_of_offsets).await?;
         let mut committed = BTreeMap::new();
+        let mut untold: BTreeMap<&TopicPartition, ErrorCode> = BTreeMap::new();
+        if by_name {
+            let not_there = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
+            untold.extend(owned.iter().map(|tp| (tp, not_there)));
+        }
         for topic in answer.topics {
             for partition in topic.partitions {
-                if partition.committed_offset >= 0 && partition.error_code.is_ok() {
+                let tp = TopicPartition {
+                    topic: Arc::clone(&topic.name),
+                    partition: partition.partition_index,
+                };
+                let code = partition.error_code;
+                if code.is_error() && code != ErrorCode::TOPIC_AUTHORIZATION_FAILED {
+                    if let Some(tp) = owned.get(&tp) {
+                        untold.insert(tp, code);
+                    }
+                    continue;
+                }
+                untold.remove(&tp);
+                if partition.committed_offset >= 0 && code.is_ok() {
                     committed.insert(
-                        TopicPartition {
-                            topic: Arc::clone(&topic.name),
-                            partition: partition.partition_index,
-                        },
+                        tp,
                         CommittedOffset {
                             offset: partition.committed_offset,
                             leader_epoch: partition.committed_leader_epoch,
@@ -158,25 +190,41 @@ impl GroupClient {
                 }
             }
         }
-        Ok(committed)
+        match untold.into_iter().next() {
+            None => Ok(committed),
+            Some((tp, code)) => {
+                let words = format!("it does not tell the offset of {tp}");
+                Err(self.answered::<OffsetFetchRequest>(code, Some(words)))
+            }
+        }
     }
 
-    /// Before `OffsetFetch` v2 (Kafka 0.10.2) a coordinator has to be told which partitions are meant: all there are.
-    async fn topics_to_name(&self) -> Result<Option<Vec<OffsetFetchTopic>>, ClientError> {
+    /// Before `OffsetFetch` v2 (Kafka 0.10.2) a coordinator has to be told which partitions are meant: all there are, and
+    /// those that are `owned` whether the source shows them at this moment or not.
+    async fn topics_to_name(
+        &self,
+        owned: &BTreeSet<TopicPartition>,
+    ) -> Result<Option<Vec<OffsetFetchTopic>>, ClientError> {
         let version = self.version_of::<OffsetFetchRequest>(Instant::now() + self.patience);
         if version.await? >= ALL_OFFSETS_SINCE {
             return Ok(None);
         }
         let metadata = self.cluster.metadata(None).await?;
-        let topics = metadata.topics.into_iter().filter_map(|topic| {
-            Some(OffsetFetchTopic {
-                name: topic.name?,
-                partition_indexes: topic
-                    .partitions
-                    .iter()
-                    .map(|partition| partition.partition_index)
-                    .collect(),
-            })
+        let mut named: BTreeMap<Arc<str>, BTreeSet<i32>> = BTreeMap::new();
+        for topic in metadata.topics {
+            let Some(name) = topic.name else { continue };
+            let shown = topic.partitions.iter().map(|partition| partition.partition_index);
+            named.entry(name).or_default().extend(shown);
+        }
+        for tp in owned {
+            named
+                .entry(Arc::clone(&tp.topic))
+                .or_default()
+                .insert(tp.partition);
+        }
+        let topics = named.into_iter().map(|(name, partitions)| OffsetFetchTopic {
+            name,
+            partition_indexes: partitions.into_iter().collect(),
         });
         Ok(Some(topics.collect()))
     }

@@ -2,6 +2,7 @@
 //! and for batches.
 #![forbid(unsafe_code)]
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -277,6 +278,54 @@ async fn the_offsets_of_a_group_are_asked_for_by_name_where_they_have_to_be() {
             body.windows(name.len()).any(|part| part == name.as_bytes()),
             "{name}"
         );
+    }
+}
+
+/// Found by reading: a partition that one answer to `Metadata` left out was never asked for, and started as if it had no
+/// position.
+#[tokio::test]
+async fn an_owned_partition_that_metadata_leaves_out_is_asked_for_all_the_same() {
+    let answers = Mutex::new(vec![
+        // Named, and told.
+        offsets(&[("orders", 5, ErrorCode::NONE), ("absent", 7, ErrorCode::NONE)]),
+        // An error is no answer to "where was I?".
+        offsets(&[("absent", -1, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)]),
+        // Nor is silence.
+        offsets(&[("orders", 5, ErrorCode::NONE)]),
+    ]);
+    let apis = [
+        (ApiKey::Metadata, 0),
+        (ApiKey::FindCoordinator, 0),
+        (ApiKey::OffsetFetch, 1),
+    ];
+    let broker = Broker::start(move |asked, port| {
+        if asked.api == ApiKey::FindCoordinator {
+            let mut body = vec![0, 0, 0, 0, 0, 0, 0, 9];
+            body.put_slice(b"127.0.0.1");
+            body.put_i32(i32::from(port));
+            Some(body)
+        } else if asked.api == ApiKey::OffsetFetch {
+            answers.lock().expect("nobody panics holding it").pop()
+        } else {
+            era(asked, port, &apis)
+        }
+    })
+    .await;
+    let cluster = Arc::new(broker.connect().await.expect("it answers"));
+    let group = GroupClient::new(cluster, "group", Duration::from_secs(5));
+    let owned = BTreeSet::from([topic_of("absent")]);
+    for _ in 0..2 {
+        let error = group
+            .committed_with(&owned)
+            .await
+            .expect_err("the owned partition was not told");
+        assert_eq!(error.code(), Some(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION));
+        assert!(error.to_string().contains("absent-0"), "{error}");
+    }
+    let committed = group.committed_with(&owned).await.expect("all is told");
+    assert_eq!(committed.get(&topic_of("absent")).map(|at| at.offset), Some(7));
+    for asked in broker.asked(ApiKey::OffsetFetch) {
+        assert!(asked.body.windows(6).any(|part| part == b"absent"), "{asked:?}");
     }
 }
 

@@ -121,7 +121,7 @@ pub(crate) enum Supervised {
 impl Generation {
     /// Reads the positions and starts the tasks. Nothing is mirrored before [`Self::supervise`].
     pub(crate) async fn start(flow: Arc<FlowContext>, ownership: Arc<Ownership>) -> Result<Self, RunError> {
-        let positions = StartPositions::read(&flow).await?;
+        let positions = StartPositions::read(&flow, &ownership).await?;
         let config = &flow.config;
         let (to_producer, inbox) = mpsc::channel(INBOX_BATCHES);
         let producer = Producer::new(

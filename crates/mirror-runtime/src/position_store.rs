@@ -96,10 +96,17 @@ impl PositionStore {
         }
     }
 
-    /// All positions there are.
-    pub(crate) async fn read(&self) -> Result<BTreeMap<TopicPartition, CommittedOffset>, RunError> {
+    /// All positions there are; what is `owned` and absent has none for certain.
+    pub(crate) async fn read(
+        &self,
+        owned: &Ownership,
+    ) -> Result<BTreeMap<TopicPartition, CommittedOffset>, RunError> {
         match self {
-            Self::SourceGroup(positions) => positions.group.committed().await.map_err(RunError::Client),
+            Self::SourceGroup(positions) => {
+                let owned = owned.partitions().cloned().collect();
+                let committed = positions.group.committed_with(&owned).await;
+                committed.map_err(RunError::Client)
+            }
             Self::TargetTopic(positions) => {
                 let stored = positions.topic.read().await.map_err(RunError::Positions)?;
                 Ok(positions.of_our_topics(&stored))

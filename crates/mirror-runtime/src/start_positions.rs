@@ -19,6 +19,7 @@ use mirror_core::progress::Position;
 
 use crate::events;
 use crate::flow::FlowContext;
+use crate::ownership::Ownership;
 use crate::run_error::RunError;
 use crate::zookeeper_group::Judged;
 
@@ -67,8 +68,8 @@ pub(crate) struct StartPositions {
 // === impl StartPositions ===
 
 impl StartPositions {
-    pub(crate) async fn read(flow: &FlowContext) -> Result<Self, RunError> {
-        let committed = flow.store.read().await?;
+    pub(crate) async fn read(flow: &FlowContext, ownership: &Ownership) -> Result<Self, RunError> {
+        let committed = flow.store.read(ownership).await?;
         let judged = judged(flow, &committed).await?;
         Ok(Self {
             committed,

@@ -75,7 +75,7 @@ impl Generation {
         if !missing.is_empty() && flow.config.partitioning == Partitioning::ByKey {
             // A member of another process may have begun with the topic just now: its positions were stored before its
             // first record was written.
-            let now = StartPositions::read(flow).await?;
+            let now = StartPositions::read(flow, &self.ownership).await?;
             missing.retain(|tp| flow.shared.is_position_missing(tp) || !now.knows_topic(&tp.topic));
         }
         for tp in missing {
