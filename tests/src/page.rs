@@ -26,9 +26,13 @@ const FENCE: &str = "```";
 
 /// The steps of a page below `docs`, in order.
 pub fn steps(name: &str) -> Result<Vec<Step>> {
+    parse(&text(name)?)
+}
+
+/// All of a page below `docs`.
+pub fn text(name: &str) -> Result<String> {
     let path = docs().join(name);
-    let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    parse(&text)
+    fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
 }
 
 fn docs() -> PathBuf {

@@ -59,6 +59,11 @@ const REAL_KAFKA: &[Requirement] = &[
         needed_for: "librdkafka, the second independent client, comes as a Python wheel into an environment of its own",
         install: "apt-get install python3-venv",
     },
+    Requirement {
+        probe: &["promtool", "--version"],
+        needed_for: "a real Prometheus scrapes the mirror, and tries the alerting rules",
+        install: "apt-get install prometheus",
+    },
 ];
 
 /// Checks everything at once, so that one message names all that is missing.

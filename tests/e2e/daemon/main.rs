@@ -1,13 +1,14 @@
 //! `heliostat run`: one file, positions on the target, instances that share the work through a group of their own there.
 
-use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
+mod prometheus;
+
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 use integration::admin::NewTopic;
 use integration::daemon::DaemonFile;
 use integration::heliostat::Heliostat;
+use integration::http::get;
 use integration::oracle::Rule;
 use integration::process::Signal;
 use integration::produce::{Load, Producer};
@@ -177,20 +178,6 @@ fn a_reverse_flow_over_the_same_names_is_refused() {
         daemon.stop()?;
         Ok(())
     });
-}
-
-/// One GET, as a prober sends it: status and body.
-fn get(address: &str, path: &str) -> Result<(u16, String)> {
-    let mut stream = TcpStream::connect(address)?;
-    write!(
-        stream,
-        "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
-    )?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer)?;
-    let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok());
-    let body = answer.split("\r\n\r\n").nth(1).unwrap_or_default().to_owned();
-    Ok((status.context("no status line")?, body))
 }
 
 #[test]
