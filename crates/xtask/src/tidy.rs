@@ -7,6 +7,7 @@ mod clippy_tables;
 mod crate_roots;
 mod edges;
 mod file_shape;
+mod floor_table;
 mod foreign_decoder;
 mod links;
 mod places;
@@ -35,6 +36,7 @@ pub(crate) fn run(root: &Path) -> anyhow::Result<()> {
     crate_roots::check(&packages, &tree, &mut report);
     top_level::check(&tree, &mut report);
     clippy_tables::check(&tree, &mut report);
+    floor_table::check(&tree, &mut report);
     links::check(&tree, &mut report);
     places::check(&tree, &mut report);
     file_shape::check(&sources, &mut report);
