@@ -26,7 +26,7 @@
 //!                |                                               +-- numbers spoilt ---+
 //!                +-- refused; some behind it indefinite --> Waiting --> Resolving
 //!                |        (sends only those, identically; then back to Settling's decision)
-//!                +-- gap [45], unauthorized, fatal --> Stopped  (also from anywhere: fenced, `stop`)
+//!                +-- gap [45], unfit, unauthorized, fatal --> Stopped  (also from anywhere: fenced, `stop`)
 //! ```
 //!
 //! # Invariants
@@ -471,6 +471,7 @@ impl<T> ProducerState<T> {
                 Outcome::Indefinite(error)
             }
             ProduceDisposition::Refused => Outcome::Refused(error),
+            ProduceDisposition::Unfit => Outcome::Stop(StopReason::Unfit(error)),
             ProduceDisposition::SequenceGap if self.config.idempotent => Outcome::SequenceGap,
             ProduceDisposition::UnknownProducer if self.config.idempotent => Outcome::UnknownProducer,
             ProduceDisposition::Fenced => Outcome::Stop(StopReason::Fenced(error)),

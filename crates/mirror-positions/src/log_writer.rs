@@ -124,6 +124,7 @@ impl LogWriter {
             | ProduceDisposition::RetryBounded
             | ProduceDisposition::RefreshMetadata => Err(Failed::Passing(error())),
             ProduceDisposition::Refused
+            | ProduceDisposition::Unfit
             | ProduceDisposition::SequenceGap
             | ProduceDisposition::UnknownProducer
             | ProduceDisposition::Fenced

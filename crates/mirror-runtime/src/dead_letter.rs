@@ -156,6 +156,7 @@ async fn try_write(
         | ProduceDisposition::RetryBounded
         | ProduceDisposition::RefreshMetadata
         | ProduceDisposition::Refused
+        | ProduceDisposition::Unfit
         | ProduceDisposition::SequenceGap
         | ProduceDisposition::UnknownProducer
         | ProduceDisposition::Fenced

@@ -274,6 +274,7 @@ impl Load {
                 }
                 D::RetryBounded
                 | D::Refused
+                | D::Unfit
                 | D::SequenceGap
                 | D::UnknownProducer
                 | D::Fenced

@@ -107,6 +107,9 @@ pub enum StopReason {
     /// Another producer took over this identity (`INVALID_PRODUCER_EPOCH[47]`, `PRODUCER_FENCED[90]`). Stops every
     /// partition that uses the identity.
     Fenced(ErrorCode),
+    /// The topic, or its cluster, takes no batches of this kind, whatever is in them
+    /// ([`ProduceDisposition::Unfit`](crate::retry::ProduceDisposition::Unfit)).
+    Unfit(ErrorCode),
     /// The target does not let us write.
     Unauthorized(ErrorCode),
     /// `OUT_OF_ORDER_SEQUENCE_NUMBER[45]` although everything before was acked: the target may have lost acked
@@ -181,6 +184,15 @@ impl fmt::Display for StopReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Fenced(error) => write!(f, "another producer took over its identity ({error})"),
+            Self::Unfit(error @ ErrorCode::UNSUPPORTED_FOR_MESSAGE_FORMAT) => write!(
+                f,
+                "the topic's message.format.version, or the brokers' log.message.format.version, is older than 0.11 and \
+                 takes no batches of an idempotent producer ({error}): raise it, or write with enable.idempotence=false"
+            ),
+            Self::Unfit(error) => write!(
+                f,
+                "the brokers do not take this codec ({error}): name another in compression.type"
+            ),
             Self::Unauthorized(error) => write!(f, "the target does not allow writing ({error})"),
             Self::SequenceGap => f.write_str(
                 "the target refused the next batch as out of sequence: it may have lost records it had acknowledged",

@@ -19,6 +19,13 @@ pub enum ProduceDisposition {
     RefreshMetadata,
     /// A verdict on this batch: no retry will change it.
     Refused,
+    /// A verdict on the topic or its cluster, whatever the records say: it takes no batches of this kind. To leave out
+    /// the records at hand would leave out all of them.
+    ///
+    /// `UNSUPPORTED_FOR_MESSAGE_FORMAT[43]`: a numbered batch for a topic in a message format from before Kafka 0.11
+    /// (`LogValidator.validateBatch`). `UNSUPPORTED_COMPRESSION_TYPE[76]`: zstd for brokers, or under an
+    /// `inter.broker.protocol.version`, before 2.1 (KIP-110).
+    Unfit,
     /// The batch does not follow the last one the broker knows of this producer.
     SequenceGap,
     /// The broker knows nothing of this producer in this partition (any more).
@@ -64,9 +71,9 @@ pub fn classify_produce(error: ErrorCode) -> ProduceDisposition {
         ErrorCode::MESSAGE_TOO_LARGE
         | ErrorCode::RECORD_LIST_TOO_LARGE
         | ErrorCode::INVALID_TIMESTAMP
-        | ErrorCode::UNSUPPORTED_FOR_MESSAGE_FORMAT
-        | ErrorCode::UNSUPPORTED_COMPRESSION_TYPE
         | ErrorCode::INVALID_RECORD => D::Refused,
+
+        ErrorCode::UNSUPPORTED_FOR_MESSAGE_FORMAT | ErrorCode::UNSUPPORTED_COMPRESSION_TYPE => D::Unfit,
 
         ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER => D::SequenceGap,
         ErrorCode::UNKNOWN_PRODUCER_ID => D::UnknownProducer,
@@ -88,7 +95,7 @@ pub fn classify_produce(error: ErrorCode) -> ProduceDisposition {
 pub fn produce_certainly_not_appended(error: ErrorCode) -> bool {
     use ProduceDisposition as D;
     match classify_produce(error) {
-        D::Refused | D::SequenceGap | D::UnknownProducer | D::Fenced | D::Unauthorized => true,
+        D::Refused | D::Unfit | D::SequenceGap | D::UnknownProducer | D::Fenced | D::Unauthorized => true,
         D::RetrySame | D::RetryBounded => {
             matches!(error, ErrorCode::NOT_ENOUGH_REPLICAS | ErrorCode::CORRUPT_MESSAGE)
         }
@@ -100,6 +107,22 @@ pub fn produce_certainly_not_appended(error: ErrorCode) -> bool {
 mod tests {
     use super::*;
     use ProduceDisposition as D;
+
+    /// Dropped one after the other, as a setting allows for refused records, a whole topic would be gone.
+    #[test]
+    fn no_verdict_on_a_topic_or_a_cluster_counts_as_one_on_records() {
+        // What says of one batch, and not of all batches of its kind, that it is wrong or too large (-1 and 2: perhaps).
+        let about_records = [-1, 2, 10, 18, 32, 87];
+        for code in -1..=200 {
+            let is_about_records = matches!(classify_produce(ErrorCode(code)), D::Refused | D::RetryBounded);
+            assert_eq!(
+                is_about_records,
+                about_records.contains(&code),
+                "{}",
+                ErrorCode(code)
+            );
+        }
+    }
 
     #[test]
     fn every_code_that_the_project_relies_on() {
@@ -120,7 +143,7 @@ mod tests {
             (31, D::Unauthorized, true),
             (32, D::Refused, true),
             (35, D::Fatal, false),
-            (43, D::Refused, true),
+            (43, D::Unfit, true),
             (45, D::SequenceGap, true),
             (46, D::Duplicate, false),
             (47, D::Fenced, true),
@@ -129,7 +152,7 @@ mod tests {
             (59, D::UnknownProducer, true),
             (74, D::RefreshMetadata, false),
             (75, D::RefreshMetadata, false),
-            (76, D::Refused, true),
+            (76, D::Unfit, true),
             (87, D::Refused, true),
             (90, D::Fenced, true),
             (100, D::RefreshMetadata, false),

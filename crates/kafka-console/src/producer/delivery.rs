@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use kafka_client::{CallOptions, ClientError, admin};
+use kafka_client::{CallOptions, ClientError, Connection, admin};
 use kafka_client_core::retry::{ProduceDisposition, classify_produce, produce_certainly_not_appended};
 use kafka_record::{
     Codec, CodecContexts, DownConversion, HeaderPolicy, OutgoingBatch, RecordError, down_convert,
@@ -62,6 +62,8 @@ enum Attempt {
     NewIdentity {
         reason: String,
     },
+    /// The topic takes nothing numbered: it keeps a message format from before Kafka 0.11.
+    OldFormat,
     /// Never, as it is. Another half of it perhaps.
     Refused {
         reason: String,
@@ -156,6 +158,10 @@ impl Delivery<'_> {
                     reason,
                     is_about_records,
                 } => return Err(self.failure(reason, is_about_records)),
+                Attempt::OldFormat => {
+                    self.target.note_old_format();
+                    continue; // once: what goes from now on is not answered like that
+                }
                 Attempt::NewIdentity { reason } => {
                     self.stamp = None;
                     // Under another identity the broker would not notice that it has the batch already.
@@ -205,7 +211,8 @@ impl Delivery<'_> {
         let Some(leader) = target.leader(self.partition) else {
             return not_sent("the partition has no leader".to_owned());
         };
-        let stamp = match self.stamp().await {
+        let old_format = target.keeps_old_format();
+        let stamp = match self.stamp(old_format).await {
             Ok(stamp) => stamp,
             Err(reason) => return not_sent(reason),
         };
@@ -213,19 +220,23 @@ impl Delivery<'_> {
             Ok(connection) => connection,
             Err(error) => return not_sent(error.to_string()),
         };
-        let version = match connection.version_of::<ProduceRequest>() {
-            Ok(version) => version.min(PRODUCE_VERSION_BY_NAME),
+        let version_max = if old_format {
+            PRODUCE_VERSION_OF_BATCHES - 1
+        } else {
+            PRODUCE_VERSION_BY_NAME
+        };
+        let batch = match connection.version_of::<ProduceRequest>() {
+            Ok(version) => self.in_format_of(version.min(version_max), &sealed.batch),
             Err(error) => return refused(error.to_string()),
         };
-        let codec = sealed.batch.codec().unwrap_or(Codec::None);
-        if codec == Codec::Zstd && version < PRODUCE_VERSION_OF_ZSTD {
-            return refused(
-                "the broker does not know zstd, which came with Kafka 2.1: use another codec".to_owned(),
-            );
-        }
-        let batch = match self.in_format_of(version, &sealed.batch) {
+        let batch = match batch {
             Ok(batch) => batch,
-            Err(reason) => return refused(format!("{reason}: the broker is from before Kafka 0.11")),
+            Err(reason) if old_format => {
+                return refused(format!(
+                    "{reason} (the topic's message.format.version is older than 0.11)"
+                ));
+            }
+            Err(reason) => return refused(format!("{reason} (the broker is too old)")),
         };
         let ProducerIdentity { id, epoch } = stamp.identity;
         let header = batch.stamp(id, epoch, stamp.sequence);
@@ -235,53 +246,55 @@ impl Delivery<'_> {
             header,
             payload,
         };
-        let request = self.request(partition);
-        let options = CallOptions {
-            timeout: target.settings.request_timeout,
-            version_max: PRODUCE_VERSION_BY_NAME,
-            ..connection.default_options()
-        };
-        let answer = match connection.start(&request, options).await {
-            Ok(mut in_flight) => in_flight.answer().await,
-            Err(error) => Err(error),
-        };
-        let produced = match answer {
-            Ok(answer) => answer
-                .topics
-                .into_iter()
-                .flat_map(|topic| topic.partitions)
-                .next(),
-            Err(error) => {
-                let may_be_written = !matches!(
-                    error,
-                    ClientError::Encode { .. } | ClientError::Unsupported { .. }
-                );
-                return Attempt::Again {
-                    reason: error.to_string(),
-                    may_be_written,
-                };
-            }
-        };
-        match produced {
-            Some(produced) => judge(&produced, sealed),
-            None => Attempt::Again {
+        match self.send(&connection, partition, version_max).await {
+            Ok(Some(produced)) => judge(&produced, sealed, old_format),
+            Ok(None) => Attempt::Again {
                 reason: "the answer does not name the partition".to_owned(),
                 may_be_written: true,
+            },
+            Err(error) => Attempt::Again {
+                reason: error.to_string(),
+                may_be_written: !matches!(
+                    error,
+                    ClientError::Encode { .. } | ClientError::Unsupported { .. }
+                ),
             },
         }
     }
 
-    /// What the broker takes: the batch, or a message set of format 1. A header is refused rather than lost.
-    fn in_format_of(&self, version: i16, batch: &OutgoingBatch) -> Result<OutgoingBatch, RecordError> {
+    async fn send(
+        &self,
+        connection: &Connection,
+        partition: ProducePartition,
+        version_max: i16,
+    ) -> Result<Option<ProducedPartition>, ClientError> {
+        let options = CallOptions {
+            timeout: self.target.settings.request_timeout,
+            version_max,
+            ..connection.default_options()
+        };
+        let request = self.request(partition);
+        let answer = connection.start(&request, options).await?.answer().await?;
+        let mut partitions = answer.topics.into_iter().flat_map(|topic| topic.partitions);
+        Ok(partitions.next())
+    }
+
+    /// What the broker takes in this version: the batch, or a message set of format 1. A header is refused rather than lost.
+    fn in_format_of(&self, version: i16, batch: &OutgoingBatch) -> Result<OutgoingBatch, String> {
+        let codec = batch.codec().unwrap_or(Codec::None);
+        if codec == Codec::Zstd && version < PRODUCE_VERSION_OF_ZSTD {
+            return Err("zstd came with Kafka 2.1: use another codec".to_owned());
+        }
         if version >= PRODUCE_VERSION_OF_BATCHES {
             return Ok(batch.clone());
         }
         let conversion = DownConversion {
-            codec: batch.codec()?,
+            codec,
             level: self.target.settings.codec_level,
             headers: HeaderPolicy::Refuse,
         };
         down_convert(batch, &conversion, &mut CodecContexts::new(), DECOMPRESSED_MAX)
+            .map_err(|reason| reason.to_string())
     }
 
     fn request(&self, partition: ProducePartition) -> ProduceRequest {
@@ -302,16 +315,16 @@ impl Delivery<'_> {
     }
 
     /// Who writes, and with which number. Asks for an identity where there is none yet.
-    async fn stamp(&mut self) -> Result<Stamp, String> {
-        if let Some(stamp) = self.stamp {
-            return Ok(stamp);
-        }
+    async fn stamp(&mut self, old_format: bool) -> Result<Stamp, String> {
         let anonymous = Stamp {
             identity: ProducerIdentity::NONE,
             sequence: -1,
         };
-        if !self.target.settings.idempotent {
+        if !self.target.settings.idempotent || old_format {
             return Ok(anonymous);
+        }
+        if let Some(stamp) = self.stamp {
+            return Ok(stamp);
         }
         match admin::init_producer_id(&self.target.cluster).await {
             Ok(identity) => {
@@ -330,7 +343,7 @@ impl Delivery<'_> {
     }
 }
 
-fn judge(produced: &ProducedPartition, sealed: &SealedBatch) -> Attempt {
+fn judge(produced: &ProducedPartition, sealed: &SealedBatch, old_format: bool) -> Attempt {
     let code = produced.error_code;
     let reason = || reason(produced, sealed);
     match classify_produce(code) {
@@ -346,12 +359,15 @@ fn judge(produced: &ProducedPartition, sealed: &SealedBatch) -> Attempt {
         | ProduceDisposition::Fenced => Attempt::NewIdentity { reason: reason() },
         ProduceDisposition::Refused => Attempt::Refused {
             reason: reason(),
-            is_about_records: !matches!(
-                code,
-                ErrorCode::UNSUPPORTED_COMPRESSION_TYPE | ErrorCode::UNSUPPORTED_FOR_MESSAGE_FORMAT
-            ),
+            is_about_records: true,
         },
-        ProduceDisposition::Unauthorized | ProduceDisposition::Fatal => refused(reason()),
+        // Only what has a producer id is answered like that.
+        ProduceDisposition::Unfit if code == ErrorCode::UNSUPPORTED_FOR_MESSAGE_FORMAT && !old_format => {
+            Attempt::OldFormat
+        }
+        ProduceDisposition::Unfit | ProduceDisposition::Unauthorized | ProduceDisposition::Fatal => {
+            refused(reason())
+        }
     }
 }
 

@@ -1,6 +1,7 @@
-//! The topic that is written: its partitions and who leads them.
+//! The topic that is written: its partitions, who leads them, and which message format it keeps.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -23,6 +24,8 @@ pub(super) struct TargetTopic {
     pub(super) topic: Arc<str>,
     pub(super) settings: ProducerSettings,
     leaders: Mutex<BTreeMap<i32, Option<NodeId>>>,
+    /// A broker said so: its `message.format.version` is older than 0.11.
+    keeps_old_format: AtomicBool,
 }
 
 // === impl TargetTopic ===
@@ -40,6 +43,7 @@ impl TargetTopic {
             topic: topic.into(),
             settings,
             leaders: Mutex::default(),
+            keeps_old_format: AtomicBool::new(false),
         };
         loop {
             match target.look(target.settings.may_create_topic).await {
@@ -97,6 +101,15 @@ impl TargetTopic {
         });
         *self.leaders.lock().unwrap_or_else(PoisonError::into_inner) = leaders.collect();
         Ok(ErrorCode::NONE)
+    }
+
+    pub(super) fn keeps_old_format(&self) -> bool {
+        self.keeps_old_format.load(Ordering::Relaxed)
+    }
+
+    /// From now on it is written in message format 1, without producer ids.
+    pub(super) fn note_old_format(&self) {
+        self.keeps_old_format.store(true, Ordering::Relaxed);
     }
 
     /// How many partitions the topic has, counted to the highest number.

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use kafka_client_core::producer_state::StopReason;
 use kafka_wire::ids::TopicPartition;
 use mirror_core::anchor::{Anchor, TargetAnchor};
 use mirror_core::halt::{HaltReason, Side};
@@ -68,8 +69,8 @@ impl Producer {
         self.tails.confirmed(&tp);
         // The target stopped us for a reason that its log does not show.
         for source in self.suspended.remove(&tp).unwrap_or_default() {
-            let text = self.stopped.get(&tp).map_or("", String::as_str);
-            let reason = refusal::stopped(&source, &tp, text);
+            let reason = self.stopped.get(&tp).copied().unwrap_or(StopReason::SequenceGap);
+            let reason = refusal::stopped(&source, &tp, reason);
             self.halt_source(&source, reason);
         }
         // It may have moved again meanwhile.

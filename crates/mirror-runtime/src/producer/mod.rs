@@ -17,7 +17,9 @@ use std::time::Duration;
 
 use kafka_client::{ClientError, Cluster, admin};
 use kafka_client_core::backoff::{Backoff, BackoffConfig};
-use kafka_client_core::producer_state::{ProduceBatchSet, ProducerConfig, ProducerEvent, ProducerState};
+use kafka_client_core::producer_state::{
+    ProduceBatchSet, ProducerConfig, ProducerEvent, ProducerState, StopReason,
+};
 use kafka_client_core::retry::produce_certainly_not_appended;
 use kafka_record::{CodecContexts, OutgoingBatch};
 use kafka_wire::api::produce::{ProducePartition, ProduceRequest, ProduceResponse, ProduceTopic};
@@ -97,7 +99,7 @@ pub(crate) struct Producer {
     searches: RecordSearches,
     codecs: CodecContexts,
     /// Target partitions that take nothing more, and why.
-    stopped: BTreeMap<TopicPartition, String>,
+    stopped: BTreeMap<TopicPartition, StopReason>,
     /// What each target partition's broker last said about an error, in its own words.
     words: BTreeMap<TopicPartition, String>,
     tails: Tails,
@@ -241,7 +243,7 @@ impl Producer {
         if token.source.is_withdrawn() {
             return; // never sent, so its position stays in front of it
         }
-        if let Some(reason) = self.stopped.get(&target) {
+        if let Some(&reason) = self.stopped.get(&target) {
             let reason = refusal::stopped(&token.source, &target, reason);
             self.halt_source(&token.source, reason);
             return;

@@ -1,4 +1,4 @@
-//! What becomes of a batch that the target refuses for good.
+//! What becomes of a batch that the target refuses for good, and of a partition that takes nothing more.
 //!
 //! A refusal names a batch, but it is one record that is at fault: the batch is split until that record stands alone,
 //! so that the records around it are mirrored and the verdict names one offset ([`super::record_search`] finds it where
@@ -184,20 +184,19 @@ impl Producer {
 
     /// Nothing more can be written to a target partition: everything that routes to it stands still, and only that.
     pub(super) fn handle_stopped(&mut self, tp: &TopicPartition, reason: StopReason) {
-        let text = reason.to_string();
         let mut sources: Vec<Arc<SourcePartition>> = Vec::new();
         for token in self.state.withdraw(tp, |_| true) {
             if !sources.iter().any(|source| source.key == token.source.key) {
                 sources.push(Arc::clone(&token.source));
             }
         }
-        self.stopped.insert(tp.clone(), text.clone());
-        events::target_partition_stopped(tp, &text);
+        self.stopped.insert(tp.clone(), reason);
+        events::target_partition_stopped(tp, &reason.to_string());
         if reason == StopReason::SequenceGap && self.suspend(tp, &sources) {
             return;
         }
         for source in sources {
-            self.halt_source(&source, stopped(&source, tp, &text));
+            self.halt_source(&source, stopped(&source, tp, reason));
         }
     }
 
@@ -221,11 +220,19 @@ impl Producer {
 }
 
 /// Why a source partition halts that routes to a stopped target partition.
-pub(super) fn stopped(source: &SourcePartition, target: &TopicPartition, reason: &str) -> HaltReason {
-    HaltReason::Unexpected {
-        side: Side::Target,
-        position: source.acked().offset,
-        detail: format!("nothing more is written to {target}: {reason}"),
+pub(super) fn stopped(source: &SourcePartition, target: &TopicPartition, reason: StopReason) -> HaltReason {
+    let detail = format!("nothing more is written to {target}: {reason}");
+    match reason {
+        StopReason::Unfit(_) => HaltReason::TargetTopic { detail },
+        StopReason::Fenced(_)
+        | StopReason::Unauthorized(_)
+        | StopReason::SequenceGap
+        | StopReason::Fatal(_)
+        | StopReason::Requested => HaltReason::Unexpected {
+            side: Side::Target,
+            position: source.acked().offset,
+            detail,
+        },
     }
 }
 

@@ -11,10 +11,11 @@ use kafka_protocol::messages::{FetchResponse, ProduceRequest, ProduceResponse};
 use kafka_protocol::protocol::Decodable;
 use kafka_record::{Batch, Batches, Codec};
 use kafka_wire::{ApiKey, ErrorCode};
-use mirror_core::control::{ControlReply, ControlRequest};
+use mirror_core::control::{ControlReply, ControlRequest, ResumeFrom};
 use mirror_oracle::{Record, Rule};
+use mirror_simulation::WorldSettings;
 
-use crate::faults::{alter, next, take_one};
+use crate::faults::{alter, always, next, take_one};
 use crate::scene::{Scene, TOPIC};
 
 /// The next `times` produce requests are carried out and answered as if they had not been.
@@ -380,6 +381,54 @@ fn row_20_a_transfer_that_the_target_found_damaged_is_sent_again() -> Result<()>
         scene.holds_exactly().await?;
         Ok(())
     })
+}
+
+/// The codes say that the topic, or the cluster, takes no such batches at all: a setting that drops refused records would
+/// drop every record of it.
+#[test]
+fn row_20_a_verdict_on_the_topic_drops_no_record_where_refused_ones_are_dropped() -> Result<()> {
+    mirror_simulation::run(async {
+        for (code, word) in [
+            (
+                ErrorCode::UNSUPPORTED_FOR_MESSAGE_FORMAT,
+                "message.format.version",
+            ),
+            (ErrorCode::UNSUPPORTED_COMPRESSION_TYPE, "compression.type"),
+        ] {
+            let settings = WorldSettings {
+                flow: "on_refused_record = \"skip\"".to_owned(),
+                ..WorldSettings::default()
+            };
+            let mut scene = Scene::with(settings).await?;
+            let refusals = always(&scene.world.target, ApiKey::Produce, Action::Fail(code));
+            scene.write(30)?;
+            for partition in 0..crate::scene::PARTITIONS {
+                let halt = scene.until_halted(partition).await?;
+                ensure!(
+                    halt.reason == "target_topic" && halt.text.contains(word),
+                    "{halt:?}"
+                );
+            }
+            ensure!(scene.totals().dropped_records == 0, "{:?}", scene.totals());
+            refusals.remove();
+            resume(&scene, 0).await?;
+            scene.holds_exactly().await?;
+        }
+        Ok(())
+    })
+}
+
+/// An operator's `heliostat resume`.
+async fn resume(scene: &Scene, partition: i32) -> Result<()> {
+    let request = ControlRequest::Resume {
+        flow: None,
+        tp: kafka_wire::TopicPartition::new(TOPIC, partition),
+        from: ResumeFrom::Position,
+        accept_loss: None,
+    };
+    let reply = scene.world.command(scene.mirror, request).await?;
+    ensure!(matches!(reply, ControlReply::Done { .. }), "{reply:?}");
+    Ok(())
 }
 
 #[test]
