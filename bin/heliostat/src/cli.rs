@@ -69,9 +69,9 @@ type OfArguments = fn(Vec<OsString>) -> Invocation;
 /// The commands that take the arguments of one of Kafka's tools.
 const KAFKAS_TOOLS: [(&str, OfArguments); 4] = [
     (MIRROR_MAKER, Invocation::MirrorMaker),
-    (topics::NAME, Invocation::Topics),
-    (produce::NAME, Invocation::Produce),
-    (consume::NAME, Invocation::Consume),
+    (topics::TOOL.name, Invocation::Topics),
+    (produce::TOOL.name, Invocation::Produce),
+    (consume::TOOL.name, Invocation::Consume),
 ];
 
 /// Kafka's names of its console tools: links of these names stand in for them.
@@ -170,9 +170,9 @@ fn command() -> Command {
         .subcommand(skip::command())
         .subcommand(demo::command())
         .subcommand(discover::command())
-        .subcommand(topics::command())
-        .subcommand(produce::command())
-        .subcommand(consume::command())
+        .subcommand(topics::TOOL.command())
+        .subcommand(produce::TOOL.command())
+        .subcommand(consume::TOOL.command())
         .subcommand(completions_command())
 }
 

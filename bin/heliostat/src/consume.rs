@@ -6,57 +6,26 @@ mod flags;
 mod writer;
 
 use std::ffi::OsString;
-use std::io;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Command;
 use kafka_console::{ConsoleError, Consumer, ConsumerEvent, ReadRecords, RecordFormat};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use crate::console::flags::Given;
-use crate::console::{describe, failed, help};
-use crate::preflight::ask;
+use crate::console::{failed, work};
 use crate::report;
-use crate::supervise::{self, End, EndSignals};
-use flags::{Asked, FLAGS};
+use flags::Asked;
 use writer::Writer;
 
-pub(crate) const NAME: &str = "consume";
+pub(crate) use flags::TOOL;
 
 /// Formatted records that are written together, in bytes.
 const WRITE_BYTES: usize = 256 * 1024;
 
-/// The description for help and completion.
-pub(crate) fn command() -> Command {
-    let about = "Write the records of topics to standard output, with the flags of kafka-console-consumer.sh";
-    describe(Command::new(NAME).about(about), FLAGS)
-}
-
 /// Does what the arguments behind the command's name say.
 pub(crate) fn run(arguments: &[OsString]) -> ExitCode {
-    let asked = match Given::read(arguments, FLAGS) {
-        Ok(given) if given.has("help") || arguments.is_empty() => return help(command()),
-        Ok(given) => Asked::of(&given),
-        Err(error) => Err(error),
-    };
-    let asked = match asked {
-        Ok(asked) => asked,
-        Err(error) => return failed(&error),
-    };
-    let ended = ask(async {
-        let signals = EndSignals::listen()?;
-        let run = |stopped| consume(asked, stopped);
-        Ok(match supervise::until_end(run, signals).await {
-            End::Run(code) => code,
-            End::Killed(signal) => supervise::killed_by(signal),
-        })
-    });
-    match ended.and_then(|ended: io::Result<_>| ended) {
-        Ok(code) => code,
-        Err(error) => failed(&error),
-    }
+    work::run(&TOOL, arguments, Asked::of, consume)
 }
 
 async fn consume(asked: Asked, stopped: oneshot::Receiver<()>) -> ExitCode {

@@ -11,18 +11,14 @@ use std::process::ExitCode;
 use std::thread;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use clap::Command;
 use kafka_console::{Line, LineFormat, Lines, NotWritten, Producer};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::console::flags::Given;
-use crate::console::{describe, failed, help};
-use crate::preflight::ask;
+use crate::console::{failed, work};
 use crate::report;
-use crate::supervise::{self, End, EndSignals};
-use flags::{Asked, FLAGS};
+use flags::Asked;
 
-pub(crate) const NAME: &str = "produce";
+pub(crate) use flags::TOOL;
 
 /// Reads of standard input that may wait to be written.
 const READS_MAX: usize = 4;
@@ -36,35 +32,9 @@ const LINES_SHOWN_MAX: usize = 5;
 /// What the reading thread sends: lines, or why there are no more.
 type Read = io::Result<Vec<Line>>;
 
-/// The description for help and completion.
-pub(crate) fn command() -> Command {
-    let about = "Write the lines of standard input as records, with the flags of kafka-console-producer.sh";
-    describe(Command::new(NAME).about(about), FLAGS)
-}
-
 /// Does what the arguments behind the command's name say.
 pub(crate) fn run(arguments: &[OsString]) -> ExitCode {
-    let asked = match Given::read(arguments, FLAGS) {
-        Ok(given) if given.has("help") || arguments.is_empty() => return help(command()),
-        Ok(given) => Asked::of(&given),
-        Err(error) => Err(error),
-    };
-    let asked = match asked {
-        Ok(asked) => asked,
-        Err(error) => return failed(&error),
-    };
-    let ended = ask(async {
-        let signals = EndSignals::listen()?;
-        let run = |stopped| produce(asked, stopped);
-        Ok(match supervise::until_end(run, signals).await {
-            End::Run(code) => code,
-            End::Killed(signal) => supervise::killed_by(signal),
-        })
-    });
-    match ended.and_then(|ended: io::Result<_>| ended) {
-        Ok(code) => code,
-        Err(error) => failed(&error),
-    }
+    work::run(&TOOL, arguments, Asked::of, produce)
 }
 
 async fn produce(asked: Asked, stopped: oneshot::Receiver<()>) -> ExitCode {

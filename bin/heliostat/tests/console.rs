@@ -12,6 +12,14 @@ use std::process::{Child, Command, Output, Stdio};
 use kafka_fake::FakeCluster;
 use tokio::runtime::Runtime;
 
+/// Runs a command line with nothing added.
+fn run_alone(arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_heliostat"));
+    command.args(arguments).stdin(Stdio::null());
+    command.env_remove("RUST_LOG").env_remove("NO_COLOR");
+    command.output().unwrap()
+}
+
 /// A broker that runs beside the test.
 struct Broker {
     fake: FakeCluster,
@@ -69,7 +77,11 @@ fn a_topic_is_made_written_read_and_deleted() {
     let create = "topics --create --replication-factor 1 --partitions 1 --topic testtopic";
     check(&broker.run(create, b""), 0, b"Created topic testtopic.\n");
     let errors = check(&broker.run(create, b""), 1, b"");
-    assert!(errors.contains("TOPIC_ALREADY_EXISTS"), "{errors}");
+    assert_eq!(
+        errors,
+        "error: topic \"testtopic\" exists already (TOPIC_ALREADY_EXISTS[36]): --if-not-exists makes that no error, and \
+         `heliostat topics describe --topic testtopic` shows it\n"
+    );
     check(
         &broker.run(&format!("{create} --if-not-exists"), b""),
         0,
@@ -162,5 +174,154 @@ fn silence_ends_what_has_a_limit() {
     assert_eq!(
         errors,
         "no record came for 300 ms\nProcessed a total of 0 messages\n"
+    );
+}
+
+#[test]
+fn without_arguments_the_usage_is_an_error_and_help_is_not() {
+    for (tool, missing) in [
+        ("topics", "Command must include exactly one action"),
+        ("produce", "Missing required argument \"[topic]\": add --topic"),
+        ("consume", "Exactly one of --include/--topic is required."),
+    ] {
+        let errors = check(&run_alone(&[tool]), 1, b"");
+        assert!(
+            errors.contains(&format!("Usage: heliostat {tool} [OPTIONS]")),
+            "{errors}"
+        );
+        let last = errors.lines().last().unwrap_or_default();
+        assert!(last.starts_with(&format!("error: {missing}")), "{errors}");
+        for help in ["-h", "--help"] {
+            let output = run_alone(&[tool, help]);
+            let shown = String::from_utf8_lossy(&output.stdout);
+            assert_eq!(output.status.code(), Some(0), "{tool} {help}");
+            assert!(
+                shown.contains(&format!("Usage: heliostat {tool} [OPTIONS]")),
+                "{shown}"
+            );
+        }
+        let version = format!("heliostat {}\n", env!("CARGO_PKG_VERSION"));
+        check(&run_alone(&[tool, "--version"]), 0, version.as_bytes());
+    }
+}
+
+#[test]
+fn an_error_in_a_file_of_properties_names_its_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("client.properties");
+    let file = path.to_str().unwrap();
+    let check_error = |content: &str, arguments: &[&str], expected: &str| {
+        std::fs::write(&path, content).unwrap();
+        let servers = ["--bootstrap-server", "127.0.0.1:1", "--topic", "t"];
+        let errors = check(&run_alone(&[arguments, &servers].concat()), 1, b"");
+        let expected = expected.replace("FILE", file);
+        assert!(errors.lines().any(|line| line == expected), "{errors}");
+    };
+    check_error(
+        "\n# read first\nauto.offset.reset=first\n",
+        &["consume", "--consumer.config", file],
+        "error: there is no such start (FILE:3: auto.offset.reset=first): use earliest, latest or none (or smallest and \
+         largest, as the ZooKeeper consumer had them)",
+    );
+    check_error(
+        "linger.ms=0\nbatch.size=many\n",
+        &["produce", "--producer.config", file],
+        "error: batch.size has no number that it can have (FILE:2: batch.size=many): write a number as Kafka's documentation \
+         has it",
+    );
+    check_error(
+        "security.protocol=SSL\n",
+        &["topics", "--list", "--command-config", file],
+        "error: TLS and SASL are not spoken by this version (FILE:1: security.protocol=SSL): use a PLAINTEXT listener of the \
+         brokers, or wait for the version that speaks them",
+    );
+    // A misspelt name may be that of a secret.
+    check_error(
+        "a=1\nssl.key.pasword=secret\n",
+        &["topics", "--list", "--command-config", file],
+        "unknown property ssl.key.pasword (FILE:2): did you mean ssl.key.password? It is ignored",
+    );
+    check_error(
+        "print.kye=true\n",
+        &["consume", "--formatter-config", file],
+        "print.kye is no property of the formatter (FILE:1): did you mean print.key? It is ignored",
+    );
+}
+
+#[test]
+fn a_broker_that_is_not_there_is_named_once() {
+    let errors = check(
+        &run_alone(&["topics", "list", "--bootstrap-server", "127.0.0.1:1"]),
+        1,
+        b"",
+    );
+    assert_eq!(
+        errors,
+        "error: no bootstrap server of the cluster can be reached: cannot connect to 127.0.0.1:1: Connection refused (os \
+         error 111)\n"
+    );
+}
+
+#[test]
+fn a_name_deletes_one_topic_and_an_expression_none_without_force() {
+    let broker = Broker::start();
+    for topic in ["a.b", "a_b", "orders", "orders2"] {
+        broker.fake.create_topic(topic, 2, &[]).unwrap();
+    }
+    let errors = check(
+        &broker.run("topics --delete --topic a.b", b""),
+        0,
+        b"Deleted a.b.\n",
+    );
+    assert_eq!(
+        errors,
+        "kept topic a_b: \"a.b\" is taken as a name, not as a regular expression\n"
+    );
+    let errors = check(&broker.run("topics --delete --topic orders.*", b""), 1, b"");
+    assert!(
+        errors.starts_with(
+            "error: \"orders.*\" is a regular expression that matches 2 topics: orders, orders2: nothing"
+        ),
+        "{errors}"
+    );
+    check(&broker.run("topics list", b""), 0, b"a_b\norders\norders2\n");
+    let forced = "topics --delete --topic orders.* --force";
+    check(&broker.run(forced, b""), 0, b"Deleted orders, orders2.\n");
+    let errors = check(&broker.run("topics alter --partitions 3 --topic ab", b""), 1, b"");
+    assert!(
+        errors.starts_with("error: topic \"ab\" does not exist"),
+        "{errors}"
+    );
+    check(
+        &broker.run("topics alter --partitions 3 --topic ab --if-exists", b""),
+        0,
+        b"",
+    );
+    let listed = br#"{
+  "topics": [
+    {
+      "internal": false,
+      "name": "a_b",
+      "partitions": 2
+    }
+  ]
+}
+"#;
+    check(&broker.run("topics list --output json", b""), 0, listed);
+}
+
+#[test]
+fn partitions_without_a_leader_are_described_alone() {
+    let broker = Broker::start();
+    broker.fake.create_topic("sound", 2, &[]).unwrap();
+    check(
+        &broker.run("topics describe --unavailable-partitions", b""),
+        0,
+        b"",
+    );
+    check(
+        &broker.run("topics describe --under-replicated-partitions", b""),
+        0,
+        b"",
     );
 }

@@ -13,7 +13,7 @@ use kafka_wire::ids::ProducerIdentity;
 use kafka_wire::request::Request;
 
 use crate::cluster::Cluster;
-use crate::error::ClientError;
+use crate::error::{ClientError, cluster_called};
 
 /// How long the controller may take to create or grow a topic before it answers, in milliseconds.
 const ADMIN_TIMEOUT_MS: i32 = 15_000;
@@ -202,7 +202,7 @@ fn checked<R: Request>(
         return Ok(());
     }
     Err(ClientError::Answered {
-        address: format!("cluster \"{}\"", cluster.alias()),
+        address: cluster_called(cluster.alias()),
         api: R::API,
         code,
         message,

@@ -26,7 +26,7 @@ use crate::unreachable::{Unreachable, UnreachableBroker};
 /// Where a cluster is and how to talk to it.
 #[derive(Debug, Clone)]
 pub struct ClusterSettings {
-    /// The name the cluster has in configuration, logs and errors.
+    /// The name the cluster has in configuration, logs and errors; empty where there is only one.
     pub alias: String,
     /// `host:port` of the servers asked first, in the order they are tried.
     pub bootstrap: Vec<String>,

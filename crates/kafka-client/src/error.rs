@@ -57,7 +57,7 @@ pub enum ClientError {
         message: Option<String>,
     },
     /// Bytes of a log that are no batch, or that fail their checksum.
-    #[error("cluster \"{cluster}\" sent a damaged batch of {tp} at offset {offset}")]
+    #[error("{} sent a damaged batch of {tp} at offset {offset}", cluster_called(.cluster))]
     Corrupt {
         cluster: String,
         tp: TopicPartition,
@@ -67,14 +67,14 @@ pub enum ClientError {
         reason: RecordError,
     },
     /// None of the bootstrap servers could be used; `tried` says why, one line each.
-    #[error("no bootstrap server of cluster \"{cluster}\" can be reached: {}", .tried.join("; "))]
+    #[error("no bootstrap server of {} can be reached: {}", cluster_called(.cluster), .tried.join("; "))]
     NoBootstrap {
         cluster: String,
         tried: Vec<String>,
         unresolvable: bool,
     },
     /// The metadata names no such broker (any more).
-    #[error("cluster \"{cluster}\" has no broker {node}")]
+    #[error("{} has no broker {node}", cluster_called(.cluster))]
     UnknownBroker { cluster: String, node: NodeId },
 }
 
@@ -93,6 +93,15 @@ impl ClientError {
 
 pub(crate) fn io_reason(error: &io::Error) -> String {
     error.to_string()
+}
+
+/// `cluster "alias"`; `the cluster` where there is only one, and nobody gave it a name.
+pub(crate) fn cluster_called(alias: &str) -> String {
+    if alias.is_empty() {
+        "the cluster".to_owned()
+    } else {
+        format!("cluster \"{alias}\"")
+    }
 }
 
 fn seconds(duration: Duration) -> String {

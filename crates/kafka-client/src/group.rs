@@ -16,7 +16,7 @@ use tokio::time::{Duration, Instant, sleep, timeout, timeout_at};
 
 use crate::cluster::Cluster;
 use crate::connection::Connection;
-use crate::error::ClientError;
+use crate::error::{ClientError, cluster_called};
 
 /// One committed offset.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -418,7 +418,7 @@ fn answered<R: Request>(
     message: Option<String>,
 ) -> ClientError {
     ClientError::Answered {
-        address: format!("group \"{group_id}\" on cluster \"{}\"", cluster.alias()),
+        address: format!("group \"{group_id}\" on {}", cluster_called(cluster.alias())),
         api: R::API,
         code,
         message,

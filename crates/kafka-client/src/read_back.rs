@@ -24,7 +24,7 @@ use kafka_wire::ids::{NodeId, TopicId, TopicPartition};
 
 use crate::cluster::Cluster;
 use crate::connection::CallOptions;
-use crate::error::ClientError;
+use crate::error::{ClientError, cluster_called};
 use crate::offsets::{OffsetPoint, list_offsets};
 
 /// A limit that answers with the first batch alone.
@@ -331,7 +331,7 @@ async fn list(cluster: &Cluster, place: &PlaceInLog, point: OffsetPoint) -> Resu
 
 fn answered(cluster: &Cluster, api: ApiKey, code: ErrorCode) -> ClientError {
     ClientError::Answered {
-        address: format!("cluster \"{}\"", cluster.alias()),
+        address: cluster_called(cluster.alias()),
         api,
         code,
         message: None,

@@ -24,6 +24,8 @@ pub struct ListedTopic {
     pub name: Arc<str>,
     /// One of Kafka's own, such as `__consumer_offsets`.
     pub is_internal: bool,
+    /// How many partitions it has; 0 where the brokers do not tell.
+    pub partitions: usize,
 }
 
 /// What a cluster says of a topic.
@@ -65,8 +67,11 @@ pub async fn list(cluster: &Cluster) -> Result<Vec<ListedTopic>, ConsoleError> {
     let mut listed: Vec<_> = topics
         .into_iter()
         .filter_map(|topic| {
-            let is_internal = topic.is_internal;
-            topic.name.map(|name| ListedTopic { name, is_internal })
+            Some(ListedTopic {
+                name: topic.name?,
+                is_internal: topic.is_internal,
+                partitions: topic.partitions.len(),
+            })
         })
         .collect();
     listed.sort_by(|left, right| left.name.cmp(&right.name));

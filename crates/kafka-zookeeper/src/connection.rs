@@ -170,11 +170,17 @@ async fn connect(server: &str, step: Duration) -> Result<TcpStream, Refused> {
     };
     let mut reasons = Vec::new();
     for address in addresses {
-        match timeout(step, TcpStream::connect(address)).await {
+        let reason = match timeout(step, TcpStream::connect(address)).await {
             Ok(Ok(stream)) => return Ok(stream),
-            Ok(Err(error)) => reasons.push(format!("{address}: {error}")),
-            Err(_elapsed) => reasons.push(format!("{address}: no answer within {step:?}")),
-        }
+            Ok(Err(error)) => error.to_string(),
+            Err(_elapsed) => format!("no answer within {step:?}"),
+        };
+        // The port is the server's; where the server is an address it stands in front already.
+        reasons.push(if address.to_string() == server {
+            reason
+        } else {
+            format!("{}: {reason}", address.ip())
+        });
     }
     if reasons.is_empty() {
         return Err(Refused::Unresolvable(format!("{server}: no address found")));

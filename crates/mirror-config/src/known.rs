@@ -78,7 +78,7 @@ pub fn properties_of(side: Side) -> impl Iterator<Item = &'static KnownProperty>
 /// Looks at every line of a file: refuses what is refused, names what is unknown, notes what has no meaning.
 pub(crate) fn review(side: Side, properties: &Properties, findings: &mut Findings) {
     for (key, entry) in properties.in_file_order() {
-        match lookup(side, key) {
+        match treatment_of(side, key) {
             None => findings.warn(unknown(side, properties, key, entry)),
             Some(Treatment::Honoured(_) | Treatment::Ceiling(_)) => {}
             Some(Treatment::NoMeaning(why)) => {
@@ -111,19 +111,24 @@ pub(crate) fn review(side: Side, properties: &Properties, findings: &mut Finding
 
 /// The place of a known key, with its value unless that is a secret.
 pub(crate) fn place(properties: &Properties, key: &str, entry: &Entry) -> Place {
-    let setting = if SECRET.contains(&key) {
-        key.to_owned()
-    } else {
-        format!("{key}={}", entry.value.trim())
-    };
     Place::Line {
         file: properties.file().to_owned(),
         line: entry.line,
-        setting: Some(setting),
+        setting: Some(setting(key, entry.value.trim())),
     }
 }
 
-fn lookup(side: Side, key: &str) -> Option<Treatment> {
+/// A key with its value as messages show it: `key=value`, or the key alone where the value is a secret.
+pub fn setting(key: &str, value: &str) -> String {
+    if SECRET.contains(&key) {
+        key.to_owned()
+    } else {
+        format!("{key}={value}")
+    }
+}
+
+/// What is done with a property; `None` if no client of Java has it.
+pub fn treatment_of(side: Side, key: &str) -> Option<Treatment> {
     let is_meant = |known: &&KnownProperty| {
         known.name == key || (known.name.ends_with('.') && key.starts_with(known.name))
     };

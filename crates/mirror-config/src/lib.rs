@@ -9,6 +9,7 @@
 //! | [`daemon_file`] | what does `heliostat.toml` ask for? |
 //! | [`properties`] | what does a Java `.properties` file say, and on which line? |
 //! | [`known`] | what does heliostat do with this property of a Java client? |
+//! | [`suggest`] | which name was nearly written? |
 //! | [`mod@reference`] | what do the generated pages of the documentation say? |
 //! | [`defaults`] | what holds where nothing is said, and why that? |
 
@@ -30,7 +31,7 @@ pub mod reference;
 mod resolved;
 mod settings;
 mod state_folder;
-mod suggest;
+pub mod suggest;
 mod text_file;
 mod units;
 mod zookeeper;

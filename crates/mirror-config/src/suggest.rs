@@ -2,7 +2,7 @@
 
 /// The candidate that is closest to `name`, if it is close enough to be what was meant: at most a quarter of the
 /// letters differ.
-pub(crate) fn closest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub fn closest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let length = name.chars().count();
     let distance_max = length / 4;
     candidates

@@ -149,6 +149,11 @@ impl TopicFilter {
         self.verdict(topic) == TopicVerdict::Mirrored
     }
 
+    /// Does an expression of the include list match the whole name? Also of a topic that is never mirrored.
+    pub fn includes(&self, topic: &str) -> bool {
+        any_matches(&self.include, topic) == Some(true)
+    }
+
     /// As [`Self::matches`], with the reason.
     pub fn verdict(&self, topic: &str) -> TopicVerdict {
         if INTERNAL_TOPICS.contains(&topic) {

@@ -7,7 +7,8 @@ use kafka_client::{AddressMap, ClientError, Cluster, ClusterSettings, Connection
 use mirror_config::Bootstrap;
 
 use super::client_properties::ClientProperties;
-use super::flags::{FlagError, Given, invalid};
+use super::flag_error::{FlagError, invalid};
+use super::given::Given;
 
 /// Bytes of the largest answer: what a broker fetches in one request by default, and room for one batch beyond.
 const RESPONSE_BYTES_MAX: usize = 128 * 1024 * 1024;
@@ -46,9 +47,17 @@ impl Way {
         }
         let bootstrap = match (bootstrap, properties.text("bootstrap.servers")) {
             (Some(bootstrap), _) => bootstrap,
-            (None, Some(list)) => {
-                Bootstrap::of_servers(list).map_err(|reason| invalid("bootstrap.servers", list, &reason))?
+            (None, Some("")) => {
+                let advice = "write host:port, several with commas between them";
+                return Err(properties.wrong("bootstrap.servers", "it is empty", advice));
             }
+            (None, Some(list)) => Bootstrap::of_servers(list).map_err(|reason| {
+                properties.wrong(
+                    "bootstrap.servers",
+                    &reason,
+                    "write host:port, several with commas between them",
+                )
+            })?,
             (None, None) => return Err(FlagError::Required("bootstrap-server")),
         };
         let client_id = properties.text("client.id").unwrap_or(client_id);
@@ -57,7 +66,8 @@ impl Way {
         Ok(Self {
             bootstrap,
             settings: ClusterSettings {
-                alias: "kafka".to_owned(),
+                // There is only one cluster here, and the user gave it no name.
+                alias: String::new(),
                 bootstrap: Vec::new(),
                 addresses: AddressMap::default(),
                 connection: ConnectionSettings {

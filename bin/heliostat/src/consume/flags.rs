@@ -1,6 +1,5 @@
 //! The flags of `heliostat consume`, and what they ask for.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use kafka_console::{CommitSettings, ConsumerSettings, RecordFormat, StartAt, TopicChoice};
@@ -8,11 +7,12 @@ use kafka_wire::ids::TopicPartition;
 use mirror_config::known::Side;
 use mirror_core::topic_filter::TopicFilter;
 
-use super::NAME;
-use crate::console::client_properties::{ClientProperties, properties};
+use crate::console::client_properties::{ClientProperties, format_properties};
 use crate::console::connect::Way;
-use crate::console::flags::{Flag, FlagError, Given, invalid, old, switch, value};
-use crate::report;
+use crate::console::flag_error::{FlagError, invalid};
+use crate::console::flags::{Flag, HELP, VERSION, old, one_of, switch, value};
+use crate::console::given::Given;
+use crate::console::tool::Tool;
 
 /// Formatters and deserializers of Kafka's own that do what this command does: bytes as they are.
 const CLASSES: [(&str, &[&str]); 3] = [
@@ -31,7 +31,30 @@ const BYTES: &[&str] = &[
     "org.apache.kafka.common.serialization.ByteArrayDeserializer",
 ];
 
-pub(super) static FLAGS: &[Flag] = &[
+/// `heliostat consume`.
+pub(crate) static TOOL: Tool = Tool {
+    name: "consume",
+    about: "Write the records of topics to standard output, with the flags of kafka-console-consumer.sh",
+    flags: FLAGS,
+    actions: &[],
+    absent: &[
+        (
+            "blacklist",
+            "write --include '^(?!TOPICS$).*', which leaves TOPICS out",
+        ),
+        (
+            "enable-systest-events",
+            "it is for Kafka's own system tests; leave it away",
+        ),
+        (
+            "csv-reporter-enabled",
+            "there are no metrics to report; leave it away",
+        ),
+        ("metrics-dir", "there are no metrics to report; leave it away"),
+    ],
+};
+
+static FLAGS: &[Flag] = &[
     value("topic", "TOPIC", "The topic to read"),
     value("include", "REGEX", "Read the topics that match instead"),
     value(
@@ -50,10 +73,13 @@ pub(super) static FLAGS: &[Flag] = &[
         "Start at the first record, where the group has no position",
     ),
     value("partition", "NUMBER", "Read one partition"),
-    value(
-        "offset",
-        "OFFSET",
-        "Where to start in it: a number, earliest, or latest (the default)",
+    one_of(
+        &["earliest", "latest"],
+        value(
+            "offset",
+            "OFFSET",
+            "Where to start in it: a number, earliest, or latest (the default)",
+        ),
     ),
     value("max-messages", "COUNT", "End after so many records"),
     value("timeout-ms", "MS", "End when no record comes for so long"),
@@ -62,10 +88,13 @@ pub(super) static FLAGS: &[Flag] = &[
         "GROUP",
         "Read as a member of this group, and store positions in it",
     ),
-    value(
-        "isolation-level",
-        "LEVEL",
-        "read_uncommitted (the default) or read_committed",
+    one_of(
+        &["read_uncommitted", "read_committed"],
+        value(
+            "isolation-level",
+            "LEVEL",
+            "read_uncommitted (the default) or read_committed",
+        ),
     ),
     value(
         "property",
@@ -118,7 +147,8 @@ pub(super) static FLAGS: &[Flag] = &[
         "delete-consumer-offsets",
         "Of before Kafka 2.0, for offsets in ZooKeeper",
     )),
-    switch("help", "Show this"),
+    HELP,
+    VERSION,
 ];
 
 /// What is to be read how.
@@ -149,9 +179,8 @@ impl Asked {
             return Err(FlagError::Wrong(text.to_owned()));
         }
         let choice = choice(given)?;
-        let file = given.by_names(&["consumer.config", "command-config"])?;
-        let pairs = given.pairs(&["consumer-property", "command-property"]);
-        let properties = ClientProperties::read(file, pairs)?;
+        let files = ["consumer.config", "command-config"];
+        let properties = ClientProperties::read(given, &files, &["consumer-property", "command-property"])?;
         let way = Way::of(given, &["bootstrap-server"], &properties, "console-consumer")?;
         let settings = settings(given, &properties)?;
         let group = group(given, &properties, &way)?;
@@ -159,7 +188,7 @@ impl Asked {
             let text = "Options group and partition cannot be specified together.";
             return Err(FlagError::Wrong(text.to_owned()));
         }
-        properties.settle(Side::Consumer, NAME)?;
+        properties.settle(&[Side::Consumer], TOOL.name)?;
         // Below 0 means, as in Kafka's tool, that there is no limit.
         let max_messages: Option<i64> = given.number("max-messages", "use a whole number")?;
         let timeout: Option<i64> = given.number("timeout-ms", "use a number of milliseconds")?;
@@ -215,48 +244,15 @@ fn choice(given: &Given) -> Result<TopicChoice, FlagError> {
 }
 
 fn settings(given: &Given, properties: &ClientProperties) -> Result<ConsumerSettings, FlagError> {
-    let reset = properties.text("auto.offset.reset");
-    if given.has("from-beginning")
-        && let Some(reset) = reset.filter(|reset| *reset != "earliest")
-    {
-        return Err(FlagError::Wrong(format!(
-            "Can't simultaneously specify --from-beginning and 'auto.offset.reset={reset}', please remove one option"
-        )));
-    }
-    let reset = match reset {
-        _ if given.has("from-beginning") => Some(StartAt::Earliest),
-        None | Some("latest") => Some(StartAt::Latest),
-        Some("earliest") => Some(StartAt::Earliest),
-        Some("none") => None,
-        Some(other) => {
-            return Err(FlagError::Wrong(format!(
-                "auto.offset.reset={other}: use earliest, latest or none"
-            )));
-        }
-    };
+    let reset = reset(given, properties)?;
     let start = match given.one("offset")? {
         None => reset.unwrap_or(StartAt::Latest),
         Some(text) => offset(text)?,
     };
-    let level = match given.one("isolation-level")? {
-        Some(level) => Some(level),
-        None => properties.text("isolation.level"),
-    };
-    let committed_only = match level {
-        None | Some("read_uncommitted") => false,
-        Some("read_committed") => true,
-        Some(other) => {
-            return Err(invalid(
-                "isolation-level",
-                other,
-                "use read_uncommitted or read_committed",
-            ));
-        }
-    };
     Ok(ConsumerSettings {
         start,
         reset,
-        committed_only,
+        committed_only: committed_only(given, properties)?,
         fetch_bytes: properties.number("fetch.max.bytes")?.unwrap_or(8 * 1024 * 1024),
         partition_bytes: properties
             .number("max.partition.fetch.bytes")?
@@ -268,6 +264,53 @@ fn settings(given: &Given, properties: &ClientProperties) -> Result<ConsumerSett
         skip_damaged: given.has("skip-message-on-error"),
         metadata_interval: Duration::from_secs(5),
     })
+}
+
+/// Where to go on without a position: `auto.offset.reset`, by the words of the present consumer and of the ZooKeeper
+/// consumer, and `--from-beginning`. `None`: nowhere.
+fn reset(given: &Given, properties: &ClientProperties) -> Result<Option<StartAt>, FlagError> {
+    let key = "auto.offset.reset";
+    let by_property = match properties.text(key) {
+        None => None,
+        Some("earliest" | "smallest") => Some(Some(StartAt::Earliest)),
+        Some("latest" | "largest") => Some(Some(StartAt::Latest)),
+        Some("none") => Some(None),
+        Some(span) if span.starts_with("by_duration:") => {
+            let problem = "a start some time before now is not known here";
+            return Err(properties.wrong(key, problem, "use earliest, latest or none"));
+        }
+        Some(_) => {
+            let advice =
+                "use earliest, latest or none (or smallest and largest, as the ZooKeeper consumer had them)";
+            return Err(properties.wrong(key, "there is no such start", advice));
+        }
+    };
+    if !given.has("from-beginning") {
+        return Ok(by_property.unwrap_or(Some(StartAt::Latest)));
+    }
+    match by_property {
+        None | Some(Some(StartAt::Earliest)) => Ok(Some(StartAt::Earliest)),
+        Some(_) => {
+            let problem = "Can't simultaneously specify --from-beginning and another start";
+            Err(properties.wrong(key, problem, "please remove one option"))
+        }
+    }
+}
+
+/// Are only records of committed transactions read?
+fn committed_only(given: &Given, properties: &ClientProperties) -> Result<bool, FlagError> {
+    let is_committed = |level: &str| match level {
+        "read_uncommitted" => Some(false),
+        "read_committed" => Some(true),
+        _ => None,
+    };
+    let advice = "use read_uncommitted or read_committed";
+    match (given.one("isolation-level")?, properties.text("isolation.level")) {
+        (Some(level), _) => is_committed(level).ok_or_else(|| invalid("isolation-level", level, advice)),
+        (None, Some(level)) => is_committed(level)
+            .ok_or_else(|| properties.wrong("isolation.level", "there is no such level", advice)),
+        (None, None) => Ok(false),
+    }
 }
 
 fn offset(text: &str) -> Result<StartAt, FlagError> {
@@ -319,30 +362,23 @@ fn group(
 }
 
 fn format(given: &Given) -> Result<RecordFormat, FlagError> {
-    let mut values = match given.one("formatter-config")? {
-        Some(file) => properties(file)?,
-        None => BTreeMap::new(),
-    };
-    values.extend(given.pairs(&["property", "formatter-property"]));
-    for key in values
-        .keys()
-        .filter(|key| !RecordFormat::PROPERTIES.contains(&key.as_str()))
-    {
-        report::line(&format!("{key} is no property of the formatter: it is ignored"));
-    }
+    let values = format_properties(
+        given,
+        "formatter-config",
+        &["property", "formatter-property"],
+        &RecordFormat::PROPERTIES,
+        "formatter",
+    )?;
     Ok(RecordFormat::configured(|name| values.get(name).cloned()))
 }
 
 #[cfg(test)]
 mod tests {
-    use std::ffi::OsString;
-
     use super::*;
+    use crate::console::given;
 
     fn asked(line: &str) -> Result<Asked, String> {
-        let arguments: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
-        let given = Given::read(&arguments, FLAGS).map_err(|error| error.to_string())?;
-        Asked::of(&given).map_err(|error| error.to_string())
+        given::asked(&TOOL, Asked::of, line)
     }
 
     #[test]
@@ -380,6 +416,23 @@ mod tests {
     }
 
     #[test]
+    fn the_zookeeper_consumers_words_for_a_start_are_understood() {
+        for (words, start, reset) in [
+            ("smallest", StartAt::Earliest, Some(StartAt::Earliest)),
+            ("largest", StartAt::Latest, Some(StartAt::Latest)),
+            ("none", StartAt::Latest, None),
+        ] {
+            let line =
+                format!("--bootstrap-server a:1 --topic t --consumer-property auto.offset.reset={words}");
+            let settings = asked(&line).unwrap().settings;
+            assert_eq!((settings.start, settings.reset), (start, reset), "{words}");
+        }
+        let line =
+            "--zookeeper a:1 --topic t --from-beginning --consumer-property auto.offset.reset=smallest";
+        assert_eq!(asked(line).unwrap().settings.start, StartAt::Earliest);
+    }
+
+    #[test]
     fn what_does_not_fit_is_refused_in_kafkas_words() {
         for (flags, words) in [
             ("", "Exactly one of"),
@@ -395,6 +448,14 @@ mod tests {
             (
                 "--topic t --from-beginning --consumer-property auto.offset.reset=latest",
                 "simultaneously",
+            ),
+            (
+                "--topic t --consumer-property auto.offset.reset=smalest",
+                "(--consumer-property auto.offset.reset=smalest): use earliest, latest or none (or smallest",
+            ),
+            (
+                "--topic t --isolation-level none",
+                "use read_uncommitted or read_committed",
             ),
             (
                 "--topic t --group g --consumer-property group.id=h",

@@ -6,10 +6,12 @@ use kafka_console::{Acks, LineFormat, ProducerSettings};
 use kafka_record::Codec;
 use mirror_config::known::Side;
 
-use super::NAME;
-use crate::console::client_properties::{ClientProperties, properties};
+use crate::console::client_properties::{ClientProperties, format_properties};
 use crate::console::connect::Way;
-use crate::console::flags::{Flag, FlagError, Given, invalid, old, optional, switch, value};
+use crate::console::flag_error::{FlagError, invalid};
+use crate::console::flags::{Flag, HELP, VERSION, old, one_of, optional, switch, value};
+use crate::console::given::Given;
+use crate::console::tool::Tool;
 use crate::report;
 
 /// Readers of Kafka's own that do what this command does.
@@ -19,7 +21,19 @@ const LINE_READERS: [&str; 3] = [
     "kafka.tools.ConsoleProducer.LineMessageReader",
 ];
 
-pub(super) static FLAGS: &[Flag] = &[
+/// What to write where a codec is wanted.
+const CODECS: &str = "use none, gzip, snappy, lz4 or zstd";
+
+/// `heliostat produce`.
+pub(crate) static TOOL: Tool = Tool {
+    name: "produce",
+    about: "Write the lines of standard input as records, with the flags of kafka-console-producer.sh",
+    flags: FLAGS,
+    actions: &[],
+    absent: &[],
+};
+
+static FLAGS: &[Flag] = &[
     value("topic", "TOPIC", "Where the records go"),
     value("bootstrap-server", "HOST:PORT,..", "Brokers to ask first"),
     value(
@@ -43,15 +57,21 @@ pub(super) static FLAGS: &[Flag] = &[
         "FILE",
         "Such properties in a file; --property wins",
     ),
-    optional(
-        "compression-codec",
-        "CODEC",
-        "none, gzip (also without a value), snappy, lz4 or zstd; default: the properties' compression.type, or none",
+    one_of(
+        &["none", "gzip", "snappy", "lz4", "zstd"],
+        optional(
+            "compression-codec",
+            "CODEC",
+            "none, gzip (also without a value), snappy, lz4 or zstd; default: the properties' compression.type, or none",
+        ),
     ),
-    value(
-        "request-required-acks",
-        "ACKS",
-        "-1 or all (the default), or 1; 0 is taken as 1, so that a loss is told",
+    one_of(
+        &["-1", "all", "1", "0"],
+        value(
+            "request-required-acks",
+            "ACKS",
+            "-1 or all (the default), or 1; 0 is taken as 1, so that a loss is told",
+        ),
     ),
     value("producer-property", "KEY=VALUE", "A property of a Java producer"),
     old(value(
@@ -123,7 +143,8 @@ pub(super) static FLAGS: &[Flag] = &[
         "old-producer",
         "Of before Kafka 2.0; there is one producer",
     )),
-    switch("help", "Show this"),
+    HELP,
+    VERSION,
 ];
 
 /// What is to be written how.
@@ -142,8 +163,9 @@ pub(super) struct Asked {
 impl Asked {
     pub(super) fn of(given: &Given) -> Result<Self, FlagError> {
         let topic = given.required("topic")?.to_owned();
-        let file = given.by_names(&["producer.config", "command-config"])?;
-        let mut pairs = given.pairs(&["producer-property", "command-property"]);
+        let files = ["producer.config", "command-config"];
+        let mut properties =
+            ClientProperties::read(given, &files, &["producer-property", "command-property"])?;
         // Kafka's flags for these keys win over both.
         for (flag, key) in [
             ("request-required-acks", "acks"),
@@ -157,7 +179,7 @@ impl Asked {
             ("timeout", "linger.ms"),
         ] {
             if let Some(value) = given.one(flag)? {
-                pairs.insert(key.to_owned(), value.to_owned());
+                properties.set_by_flag(key, flag, value);
             }
         }
         if let Some(class) = given
@@ -168,7 +190,6 @@ impl Asked {
                 "readers are Java classes, and there is no Java here; leave the flag away to read lines";
             return Err(invalid("line-reader", class, advice));
         }
-        let properties = ClientProperties::read(file, pairs)?;
         let way = Way::of(
             given,
             &["broker-list", "bootstrap-server"],
@@ -176,7 +197,7 @@ impl Asked {
             "console-producer",
         )?;
         let settings = settings(given, &properties, &way)?;
-        properties.settle(Side::Producer, NAME)?;
+        properties.settle(&[Side::Producer], TOOL.name)?;
         Ok(Self {
             way,
             topic,
@@ -189,17 +210,13 @@ impl Asked {
 }
 
 fn lines(given: &Given) -> Result<LineFormat, FlagError> {
-    let mut values = match given.one("reader-config")? {
-        Some(file) => properties(file)?,
-        None => std::collections::BTreeMap::new(),
-    };
-    values.extend(given.pairs(&["property", "reader-property"]));
-    for key in values
-        .keys()
-        .filter(|key| !LineFormat::PROPERTIES.contains(&key.as_str()))
-    {
-        report::line(&format!("{key} is no property of the line reader: it is ignored"));
-    }
+    let values = format_properties(
+        given,
+        "reader-config",
+        &["property", "reader-property"],
+        &LineFormat::PROPERTIES,
+        "line reader",
+    )?;
     LineFormat::configured(|name| values.get(name).cloned())
         .map_err(|error| FlagError::Wrong(error.to_string()))
 }
@@ -212,16 +229,19 @@ fn settings(given: &Given, properties: &ClientProperties, way: &Way) -> Result<P
             report::line("acks=0 is taken as 1: a record that is not written is told");
             (Acks::Leader, false)
         }
-        Some(other) => return Err(invalid("request-required-acks", other, "use -1, all, 1 or 0")),
+        Some(_) => return Err(properties.wrong("acks", "there are no such acks", "use -1, all, 1 or 0")),
     };
     let codec = if given.has("compression-codec") {
-        given.one("compression-codec")?.unwrap_or("gzip")
+        // As with Kafka's tool, also an empty value means gzip.
+        let codec = given.one("compression-codec")?.filter(|codec| !codec.is_empty());
+        let codec = codec.unwrap_or("gzip");
+        let known: Option<Codec> = codec.parse().ok();
+        known.ok_or_else(|| invalid("compression-codec", codec, CODECS))?
     } else {
-        properties.text("compression.type").unwrap_or("none")
+        let key = "compression.type";
+        let known: Option<Codec> = properties.text(key).unwrap_or("none").parse().ok();
+        known.ok_or_else(|| properties.wrong(key, "there is no such codec", CODECS))?
     };
-    let codec: Codec = codec
-        .parse()
-        .map_err(|error: kafka_record::ParseCodecError| FlagError::Wrong(error.to_string()))?;
     let level = match codec {
         Codec::Gzip => properties.number("compression.gzip.level")?,
         Codec::Zstd => properties.number("compression.zstd.level")?,
@@ -257,14 +277,11 @@ fn settings(given: &Given, properties: &ClientProperties, way: &Way) -> Result<P
 
 #[cfg(test)]
 mod tests {
-    use std::ffi::OsString;
-
     use super::*;
+    use crate::console::given;
 
     fn asked(line: &str) -> Result<Asked, String> {
-        let arguments: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
-        let given = Given::read(&arguments, FLAGS).map_err(|error| error.to_string())?;
-        Asked::of(&given).map_err(|error| error.to_string())
+        given::asked(&TOOL, Asked::of, line)
     }
 
     #[test]
@@ -307,7 +324,7 @@ mod tests {
             ("--topic t", "\"[bootstrap-server]\""),
             (
                 "--topic t --bootstrap-server a:1 --compression-codec brotli",
-                "unknown codec",
+                "use none, gzip,",
             ),
             (
                 "--topic t --bootstrap-server a:1 --request-required-acks 2",
@@ -327,7 +344,7 @@ mod tests {
             ),
             (
                 "--topic t --bootstrap-server a:1 --batch-size many",
-                "batch.size=many",
+                "batch.size has no number that it can have (--batch-size many)",
             ),
         ] {
             let error = asked(flags).err().unwrap_or_default();

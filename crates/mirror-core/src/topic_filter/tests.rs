@@ -70,6 +70,11 @@ fn internal_topics_never_match() {
             .verdict("__consumer_offsets"),
         TopicVerdict::Internal
     );
+    let all = TopicFilter::mirror_maker("__.*").unwrap();
+    assert!(
+        all.includes("__consumer_offsets"),
+        "who asks what an expression includes is told"
+    );
 }
 
 #[test]

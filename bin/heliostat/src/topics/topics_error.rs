@@ -1,0 +1,63 @@
+//! Why `heliostat topics` cannot do what it was asked.
+
+use std::sync::Arc;
+
+use kafka_console::ConsoleError;
+use kafka_wire::ErrorCode;
+use mirror_config::suggest;
+
+/// Names that a message lists at most.
+const NAMES_SHOWN_MAX: usize = 20;
+
+#[derive(Debug, thiserror::Error)]
+pub(super) enum TopicsError {
+    #[error(transparent)]
+    Console(#[from] ConsoleError),
+    #[error(
+        "topic \"{topic}\" exists already ({}): --if-not-exists makes that no error, and `heliostat topics describe \
+         --topic {topic}` shows it",
+        ErrorCode::TOPIC_ALREADY_EXISTS
+    )]
+    Exists { topic: String },
+    #[error("topic \"{topic}\" does not exist: {advice}")]
+    Missing { topic: String, advice: String },
+    #[error("no topic matches \"{pattern}\": `heliostat topics list` shows what there is")]
+    NothingMatches { pattern: String },
+    /// Deleting by a regular expression, without --force.
+    #[error(
+        "\"{pattern}\" is a regular expression that matches {}: nothing was deleted; add --force to delete {}, or name \
+         topics, with commas between them",
+        listed(.matched),
+        if matched.len() == 1 { "it" } else { "them" }
+    )]
+    Unforced { pattern: String, matched: Vec<Arc<str>> },
+}
+
+// === impl TopicsError ===
+
+impl TopicsError {
+    /// A topic that is none of `names`.
+    pub(super) fn missing<'a>(topic: &str, names: impl Iterator<Item = &'a str>) -> Self {
+        let advice = match suggest::closest(topic, names) {
+            Some(name) => format!("did you mean {name}?"),
+            None => "`heliostat topics list` shows what there is".to_owned(),
+        };
+        Self::Missing {
+            topic: topic.to_owned(),
+            advice,
+        }
+    }
+}
+
+/// `topic a`, or `3 topics: a, b, c`.
+pub(super) fn listed(names: &[Arc<str>]) -> String {
+    let shown: Vec<&str> = names.iter().take(NAMES_SHOWN_MAX).map(AsRef::as_ref).collect();
+    let more = match names.len().saturating_sub(shown.len()) {
+        0 => String::new(),
+        more => format!(" and {more} more (`heliostat topics list` with the same --topic shows them)"),
+    };
+    match shown.as_slice() {
+        [one] => format!("topic {one}"),
+        all => format!("{} topics: {}{more}", names.len(), all.join(", ")),
+    }
+}
