@@ -12,11 +12,15 @@ use integration::jars::{V0_10_0_1, V0_10_2_2, V4_3_0};
 use integration::oracle::Rule;
 use integration::produce::Load;
 use integration::program::Program;
+use integration::record_file::Record;
 use integration::scenario::{World, lone_scenario, start_pair};
 use integration::steady_load::SteadyLoad;
 use integration::{scratch, wait};
 
 const LIMIT: Duration = Duration::from_mins(2);
+
+/// An answer of 2 MiB has no room for a message of 900 KB of each.
+const LARGE_PARTITIONS: i32 = 24;
 
 /// What 0.10.0 makes by itself: `num.partitions`.
 const PARTITIONS_MADE: &str = "2";
@@ -142,6 +146,35 @@ fn batches_larger_than_the_limit_come_out_of_0_10_0() {
         mirror.wait_for_line(&["at the stored position", &large], LIMIT)?;
         mirror.wait_until_caught_up(&[large, small], LIMIT)?;
         mirror.stop()?;
+        world.compare(&Rule::preserve()).map(drop)
+    });
+}
+
+/// Found by reading: where many partitions share an answer, most of them get less than one batch. The limit of all of these
+/// doubled again and again, up to far more than memory has room for; and one of them was served until it was done, while the
+/// others waited.
+#[test]
+fn many_partitions_of_0_10_0_with_large_messages_come_through_within_the_memory_budget() {
+    lone_scenario("old-brokers-shares", || {
+        let (source, target) = start_pair(V0_10_0_1, V4_3_0, &ClusterOptions::default())?;
+        let world = World::between("old-brokers-shares", &source, &target);
+        let (large, small) = (world.topic("large"), filled(&world, "small", 3)?);
+        world
+            .source
+            .admin()
+            .create_topic(&NewTopic::new(&large, LARGE_PARTITIONS))?;
+        let last = LARGE_PARTITIONS - 1;
+        let partitions = (0..last).chain(std::iter::repeat_n(last, 60));
+        let value = "v".repeat(900_000);
+        let producer = world.source.producer(&[])?;
+        for partition in partitions {
+            producer.send(&[Record::new(&large).partition(partition).value(value.as_str())])?;
+        }
+        let mut mirror = Heliostat::start(&world.mirroring().preserve())?;
+        mirror.wait_until_caught_up(&[large, small], LIMIT)?;
+        let peak = mirror.process.peak_memory_bytes()?;
+        mirror.stop()?;
+        ensure!(peak < 64 << 20, "{peak} bytes for a budget of 16 MiB");
         world.compare(&Rule::preserve()).map(drop)
     });
 }

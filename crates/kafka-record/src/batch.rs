@@ -269,6 +269,11 @@ pub fn fetched_position(bytes: &Bytes) -> Result<Option<FetchedPosition>, Record
     Ok(position)
 }
 
+/// The size of the batch at the start of `bytes`, of which a part may be missing; `None` if that is too short to tell.
+pub fn first_batch_size(bytes: &[u8]) -> Result<Option<usize>, RecordError> {
+    Ok(frame(bytes)?.map(|frame| frame.size))
+}
+
 /// What all formats share: an offset, a length after 12 bytes, a magic byte at 16.
 struct Frame {
     offset: i64,

@@ -29,7 +29,7 @@ mod record;
 mod varint;
 
 pub use aborted::AbortedTransactions;
-pub use batch::{Batch, Batches, FetchedPosition, RecordBatch, fetched_position};
+pub use batch::{Batch, Batches, FetchedPosition, RecordBatch, fetched_position, first_batch_size};
 pub use build::BatchBuilder;
 pub use codec::{Codec, CodecContexts, ParseCodecError};
 pub use control::ControlRecord;

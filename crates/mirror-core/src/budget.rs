@@ -111,6 +111,13 @@ impl<K: Ord> Budget<K> {
         })
     }
 
+    /// Sets more aside for a fetch that is yet to be sent, up to `bytes` in all, as far as ordinary credit goes.
+    pub fn raise(&mut self, reservation: &mut Reservation, bytes: u64) {
+        let more = bytes.saturating_sub(reservation.bytes).min(self.ordinary_free());
+        reservation.bytes += more;
+        self.reserved += more;
+    }
+
     /// The fetch is over: what arrived is charged to its partitions, the rest of the reservation is free again. A fetch
     /// that failed commits an empty list. What arrived may exceed the reservation by one batch (invariant B).
     #[expect(clippy::needless_pass_by_value, reason = "a reservation is spent once")]
@@ -212,6 +219,30 @@ mod tests {
         );
         budget.release(&1, 30);
         assert_eq!(budget.release_all(&2), 20);
+        assert_eq!(budget.used(), 0);
+    }
+
+    #[test]
+    fn a_fetch_for_one_large_batch_sets_aside_what_there_is() {
+        let mut budget = budget();
+        let mut reservation = budget.reserve(200, 1).unwrap();
+        budget.raise(&mut reservation, 150);
+        assert_eq!((reservation.bytes(), budget.used()), (200, 200), "never less");
+        budget.raise(&mut reservation, 500);
+        assert_eq!((reservation.bytes(), budget.used()), (500, 500));
+        budget.raise(&mut reservation, 5000);
+        assert_eq!(
+            (reservation.bytes(), budget.used()),
+            (900, 900),
+            "without the lane"
+        );
+        let mut lane = budget.reserve_lane().unwrap();
+        budget.raise(&mut lane, 5000);
+        assert_eq!((lane.bytes(), budget.used()), (100, 1000));
+        budget.commit_actual(reservation, [(1, 5000)]);
+        budget.commit_actual(lane, []);
+        assert_eq!(budget.used(), 5000);
+        assert_eq!(budget.release_all(&1), 5000);
         assert_eq!(budget.used(), 0);
     }
 

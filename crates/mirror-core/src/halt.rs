@@ -89,6 +89,18 @@ pub enum HaltReason {
         /// What is wrong with it.
         detail: String,
     },
+    /// A batch that does not fit into any answer: it is never fetched.
+    #[error(
+        "the batch at offset {offset} of the source has {size} bytes, if its header is right, and no more than {limit} can be fetched at once"
+    )]
+    BatchTooLarge {
+        /// Our position: the batch is the one that contains it.
+        offset: i64,
+        /// Its size in bytes, as its header tells.
+        size: u64,
+        /// The limit in bytes.
+        limit: u64,
+    },
     /// A record with headers, and a target from before 0.11, whose message format has none.
     #[error(
         "the record at offset {offset} has headers, which the target (older than Kafka 0.11) cannot hold"
@@ -243,6 +255,7 @@ impl HaltReason {
             Self::PositionMissing { .. } => "position_missing",
             Self::NotAdopted { .. } => "not_adopted",
             Self::Corrupt { .. } => "corrupt",
+            Self::BatchTooLarge { .. } => "batch_too_large",
             Self::HeadersNotKept { .. } => "headers_not_kept",
             Self::CodecNotInFormat { .. } => "codec_not_in_format",
             Self::DecompressedTooLarge { .. } => "decompressed_too_large",
@@ -261,6 +274,7 @@ impl HaltReason {
             Self::RetentionLoss { from, .. } | Self::Diverged { from, .. } => Some(*from),
             Self::TopicRecreated { position, .. } | Self::Unexpected { position, .. } => Some(*position),
             Self::Corrupt { offset, .. }
+            | Self::BatchTooLarge { offset, .. }
             | Self::HeadersNotKept { offset }
             | Self::CodecNotInFormat { offset, .. }
             | Self::DecompressedTooLarge { offset, .. }
@@ -289,6 +303,7 @@ impl HaltReason {
             | Self::PositionMissing { .. }
             | Self::NotAdopted { .. }
             | Self::Corrupt { .. }
+            | Self::BatchTooLarge { .. }
             | Self::CodecNotInFormat { .. }
             | Self::DecompressedTooLarge { .. }
             | Self::Unauthorized { .. }
@@ -385,6 +400,11 @@ mod tests {
             HaltReason::Corrupt {
                 offset: 4711,
                 detail: "checksum".to_owned(),
+            },
+            HaltReason::BatchTooLarge {
+                offset: 4711,
+                size: 11,
+                limit: 10,
             },
             HaltReason::HeadersNotKept { offset: 4711 },
             HaltReason::CodecNotInFormat {

@@ -1,74 +1,150 @@
 //! Byte limits of partitions where the broker keeps no limit for the whole answer: before Fetch v3 (Kafka 0.10.0).
 //!
 //! Such a broker gives every partition up to its own limit, and cuts a first batch that is larger. So the credit of the
-//! answer is shared out among the partitions asked for, and a partition whose batch was cut is asked for alone, with all
-//! of the credit. Rounds of one partition and rounds of many take turns, so that nobody waits for long.
+//! answer is shared out among the partitions asked for. A batch that came cut has told its size: from then on its
+//! partition is asked for in rounds of its own, with room for exactly that batch. These rounds and those of all others take
+//! turns, and within both kinds each partition has its turn, so that nobody waits for long:
+//!
+//! - (A) of k partitions with a cut batch each has its batch within 2k rounds, whatever the others do;
+//! - (B) the others have every other round;
+//! - (C) the limits of a round add up to its credit at most, but for one batch that is larger than all of it.
+
+use std::cmp::Ordering;
 
 /// A share below this would have most batches cut, in bytes.
-const SHARE_MIN: i32 = 64 * 1024;
+pub(crate) const SHARE_MIN: i32 = 64 * 1024;
 
 /// What is known of a partition that may be asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Want {
-    /// The limit that it has by itself, in bytes; larger than ordinary after a cut.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Want<K> {
+    /// Which partition. Turns are taken in this order, whoever comes and goes in between.
+    pub(crate) key: K,
+    /// The limit that it has by itself, in bytes.
     pub(crate) bytes_max: i32,
-    /// Its last answer held part of a batch only.
-    pub(crate) was_cut: bool,
+    /// The size of the batch that its last answer held a part of, in bytes.
+    pub(crate) cut: Option<i32>,
 }
 
 /// Whose turn it is.
-#[derive(Debug, Default)]
-pub(crate) struct Shares {
-    /// Where the next round of many begins.
-    next: usize,
-    last_was_alone: bool,
+#[derive(Debug)]
+pub(crate) struct Shares<K> {
+    /// Who had the last turn among those with a cut batch.
+    cut: Option<K>,
+    /// And among the others.
+    uncut: Option<K>,
+    last_was_for_cut: bool,
 }
 
 // === impl Shares ===
 
-impl Shares {
-    /// Who is asked for (by index), and with which limits, in bytes. The limits add up to `bytes` at most, unless a single
-    /// batch needs more, or `bytes` is less than the smallest share.
-    pub(crate) fn share_out(&mut self, wants: &[Want], bytes: i32) -> Vec<(usize, i32)> {
-        let cut = wants.iter().position(|want| want.was_cut);
-        if let (Some(index), false) = (cut, self.last_was_alone) {
-            self.last_was_alone = true;
-            let own = wants.get(index).map_or(0, |want| want.bytes_max);
-            return vec![(index, own.max(bytes))];
+impl<K> Default for Shares<K> {
+    fn default() -> Self {
+        Self {
+            cut: None,
+            uncut: None,
+            last_was_for_cut: false,
         }
-        self.last_was_alone = false;
-        let fitting = usize::try_from(bytes / SHARE_MIN).unwrap_or(0).max(1);
-        let asked = wants.len().min(fitting);
-        let share = bytes / i32::try_from(asked.max(1)).unwrap_or(i32::MAX);
-        let first = self.next;
-        self.next = self.next.wrapping_add(asked);
-        (0..asked)
-            .filter_map(|place| {
-                let index = first.wrapping_add(place).checked_rem(wants.len())?;
-                Some((index, wants.get(index)?.bytes_max.min(share.max(1))))
-            })
-            .collect()
     }
+}
+
+impl<K: Ord + Clone> Shares<K> {
+    /// Who is asked for (by index), and with which limits, in bytes. Empty only if nobody wants anything.
+    pub(crate) fn share_out(&mut self, wants: &[Want<K>], bytes: i32) -> Vec<(usize, i32)> {
+        let (cut, uncut): (Vec<_>, Vec<_>) =
+            wants.iter().enumerate().partition(|(_, want)| want.cut.is_some());
+        let is_for_cut = uncut.is_empty() || (!cut.is_empty() && !self.last_was_for_cut);
+        self.last_was_for_cut = is_for_cut;
+        let (wants, last) = if is_for_cut {
+            (cut, &mut self.cut)
+        } else {
+            (uncut, &mut self.uncut)
+        };
+        let wants = in_turn(wants, last.as_ref());
+        let limits = if is_for_cut {
+            whole_batches(&wants, bytes)
+        } else {
+            even_shares(&wants, bytes)
+        };
+        let asked = limits.len();
+        if let Some((_, want)) = wants.get(asked.wrapping_sub(1)) {
+            *last = Some(want.key.clone());
+        }
+        wants.iter().map(|(index, _)| *index).zip(limits).collect()
+    }
+}
+
+/// The partitions behind the one that had the last turn come first.
+fn in_turn<'a, K: Ord>(mut wants: Vec<(usize, &'a Want<K>)>, last: Option<&K>) -> Vec<(usize, &'a Want<K>)> {
+    wants.sort_by(|(_, one), (_, other)| one.key.cmp(&other.key));
+    if let Some(last) = last {
+        let first = wants.partition_point(|(_, want)| want.key.cmp(last) != Ordering::Greater);
+        wants.rotate_left(first);
+    }
+    wants
+}
+
+/// As many cut batches as there is room for, and at least one. What is left over is for what lies behind them.
+fn whole_batches<K>(wants: &[(usize, &Want<K>)], bytes: i32) -> Vec<i32> {
+    let mut left = bytes;
+    let mut sizes = Vec::new();
+    for (_, want) in wants {
+        let size = want.cut.unwrap_or(SHARE_MIN);
+        if !sizes.is_empty() && size > left {
+            break;
+        }
+        left = left.saturating_sub(size).max(0);
+        sizes.push(size);
+    }
+    let more = left / count(sizes.len());
+    wants
+        .iter()
+        .zip(sizes)
+        .map(|((_, want), size)| size.max(want.bytes_max.min(size.saturating_add(more))))
+        .collect()
+}
+
+/// The same for all, as long as that is enough for a batch of ordinary size.
+fn even_shares<K>(wants: &[(usize, &Want<K>)], bytes: i32) -> Vec<i32> {
+    let fitting = usize::try_from(bytes / SHARE_MIN).unwrap_or(0).max(1);
+    let asked = wants.len().min(fitting);
+    let share = (bytes / count(asked)).max(1);
+    let asked = wants.iter().take(asked);
+    asked.map(|(_, want)| want.bytes_max.min(share)).collect()
+}
+
+/// A number of partitions to divide by.
+fn count(partitions: usize) -> i32 {
+    i32::try_from(partitions.max(1)).unwrap_or(i32::MAX)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const ORDINARY: Want = Want {
-        bytes_max: 1 << 20,
-        was_cut: false,
-    };
+    const MIB: i32 = 1 << 20;
+
+    /// Partitions 0, 1, .. with the sizes of their cut batches, 0 for none.
+    fn wants(cut: &[i32]) -> Vec<Want<usize>> {
+        cut.iter()
+            .enumerate()
+            .map(|(key, size)| Want {
+                key,
+                bytes_max: MIB,
+                cut: (*size > 0).then_some(*size),
+            })
+            .collect()
+    }
 
     #[test]
     fn the_limits_of_all_add_up_to_the_credit() {
         let mut shares = Shares::default();
-        let asked = shares.share_out(&[ORDINARY; 40], 10 << 20);
+        let asked = shares.share_out(&wants(&[0; 40]), 10 * MIB);
         assert_eq!(asked.len(), 40);
-        assert!(asked.iter().map(|(_, limit)| limit).sum::<i32>() <= 10 << 20);
+        assert!(asked.iter().map(|(_, limit)| limit).sum::<i32>() <= 10 * MIB);
+        let mut shares = Shares::default();
         assert_eq!(
-            shares.share_out(&[ORDINARY; 2], 10 << 20),
-            [(0, 1 << 20), (1, 1 << 20)],
+            shares.share_out(&wants(&[0; 2]), 10 * MIB),
+            [(0, MIB), (1, MIB)],
             "no more than their own"
         );
     }
@@ -76,7 +152,7 @@ mod tests {
     #[test]
     fn where_shares_would_be_tiny_partitions_take_turns() {
         let mut shares = Shares::default();
-        let wants = [ORDINARY; 100];
+        let wants = wants(&[0; 100]);
         let mut seen = vec![0; wants.len()];
         for _ in 0..10 {
             let asked = shares.share_out(&wants, 20 * SHARE_MIN);
@@ -89,24 +165,108 @@ mod tests {
         assert!(seen.iter().all(|times| *times == 2), "{seen:?}");
     }
 
+    /// Found by reading: the partition with the lowest number had each turn that was for one alone, and all others with a
+    /// cut batch waited until it had nothing more.
     #[test]
-    fn a_cut_batch_gets_all_the_credit_every_other_round() {
+    fn each_partition_with_a_cut_batch_has_its_turn() {
         let mut shares = Shares::default();
-        let cut = Want {
-            bytes_max: 64 << 20,
-            was_cut: true,
-        };
-        let wants = [ORDINARY, cut, ORDINARY];
-        assert_eq!(shares.share_out(&wants, 10 << 20), [(1, 64 << 20)], "even more");
-        assert_eq!(shares.share_out(&wants, 10 << 20).len(), 3, "the others' turn");
-        assert_eq!(shares.share_out(&wants, 10 << 20).len(), 1);
-        assert_eq!(shares.share_out(&[ORDINARY], 10 << 20), [(0, 1 << 20)]);
+        let wants = wants(&[0, 64 * MIB, 0, 32 * MIB]);
+        let many = [(0, MIB), (2, MIB)];
+        assert_eq!(
+            shares.share_out(&wants, 10 * MIB),
+            [(1, 64 * MIB)],
+            "more than the credit"
+        );
+        assert_eq!(shares.share_out(&wants, 10 * MIB), many, "the others' turn");
+        assert_eq!(shares.share_out(&wants, 10 * MIB), [(3, 32 * MIB)]);
+        assert_eq!(shares.share_out(&wants, 10 * MIB).len(), many.len());
+        assert_eq!(shares.share_out(&wants, 10 * MIB), [(1, 64 * MIB)]);
+    }
+
+    /// Asked for again and again with its small share, a batch that came cut only costs its bytes on the way.
+    #[test]
+    fn cut_batches_that_fit_together_are_asked_for_together_and_never_with_less_than_they_need() {
+        let mut shares = Shares::default();
+        let half = MIB / 2;
+        let asked = shares.share_out(&wants(&[900_000, 0, half, half, 900_000]), 2 * MIB);
+        let indices: Vec<_> = asked.iter().map(|(index, _)| *index).collect();
+        assert_eq!(indices, [0, 2, 3]);
+        assert!(
+            asked.iter().map(|(_, limit)| limit).sum::<i32>() <= 2 * MIB,
+            "{asked:?}"
+        );
+        let sizes = [900_000, half, half];
+        assert!(
+            asked.iter().zip(sizes).all(|((_, limit), size)| *limit >= size),
+            "{asked:?}"
+        );
     }
 
     #[test]
     fn nobody_or_hardly_any_credit_is_no_mishap() {
         let mut shares = Shares::default();
-        assert_eq!(shares.share_out(&[], 10 << 20), []);
-        assert_eq!(shares.share_out(&[ORDINARY; 3], 5).len(), 1);
+        assert_eq!(shares.share_out(&[], 10 * MIB), []);
+        assert_eq!(shares.share_out(&wants(&[0; 3]), 5).len(), 1);
+        assert_eq!(shares.share_out(&wants(&[7]), 5), [(0, 7)]);
+        assert_eq!(shares.share_out(&wants(&[i32::MAX]), i32::MAX), [(0, i32::MAX)]);
+    }
+
+    /// Invariants (A), (B) and (C), with partitions whose batches are of any size and that hold things up for a while.
+    #[test]
+    fn nobody_starves_whatever_the_batches_are() {
+        let mut random = Random(0x9e37_79b9_7f4a_7c15);
+        for _ in 0..300 {
+            let partitions = 1 + random.below(40);
+            let credit = SHARE_MIN * (1 + i32::try_from(random.below(40)).unwrap());
+            let cut: Vec<_> = (0..partitions)
+                .map(|_| match random.below(3) {
+                    0 => SHARE_MIN + i32::try_from(random.below(1 << 26)).unwrap(),
+                    _ => 0,
+                })
+                .collect();
+            let wants = wants(&cut);
+            let cut_count = cut.iter().filter(|size| **size > 0).count();
+            let uncut_count = wants.len() - cut_count;
+            let mut shares = Shares::default();
+            for _ in 0..random.below(5) {
+                // Others were held up meanwhile: any part of them.
+                let some: Vec<_> = wants.iter().filter(|_| random.below(2) == 0).cloned().collect();
+                shares.share_out(&some, credit);
+            }
+            let mut served = vec![0; wants.len()];
+            let mut rounds_for_uncut = 0;
+            let rounds = 2 * cut_count.max(1);
+            for _ in 0..rounds {
+                let asked = shares.share_out(&wants, credit);
+                let total: i64 = asked.iter().map(|(_, limit)| i64::from(*limit)).sum();
+                assert!(
+                    total <= i64::from(credit) || asked.len() == 1,
+                    "(C) {asked:?} of {credit}"
+                );
+                let for_uncut = asked.iter().all(|(index, _)| cut[*index] == 0);
+                rounds_for_uncut += usize::from(for_uncut);
+                for (index, limit) in asked {
+                    assert!(limit >= cut[index], "room for the batch");
+                    served[index] += 1;
+                }
+            }
+            let starved = (0..wants.len()).find(|index| cut[*index] > 0 && served[*index] == 0);
+            assert_eq!(starved, None, "(A) {cut:?} {served:?}");
+            assert!(uncut_count == 0 || rounds_for_uncut >= rounds / 2, "(B) {cut:?}");
+        }
+    }
+
+    /// Numbers that are the same at each run (`xorshift64`).
+    struct Random(u64);
+
+    // === impl Random ===
+
+    impl Random {
+        fn below(&mut self, bound: u64) -> u64 {
+            self.0 ^= self.0 << 13;
+            self.0 ^= self.0 >> 7;
+            self.0 ^= self.0 << 17;
+            self.0 % bound
+        }
     }
 }

@@ -4,17 +4,15 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use kafka_client_core::retry::{FetchDisposition, classify_fetch};
-use kafka_record::{FetchedPosition, fetched_position};
+use kafka_record::{FetchedPosition, RecordError, fetched_position, first_batch_size};
 use kafka_wire::api::fetch::{AbortedTransaction, FetchedPartition};
 use kafka_wire::error_code::ErrorCode;
 use mirror_router::RouteError;
 
+use crate::fetch_shares::SHARE_MIN;
 use crate::fetcher::{Assignment, FetcherSettings, Held};
 use crate::memory::Credit;
 use crate::partition::{FetchCursor, LogEnds, SourcePartition};
-
-/// The most a partition's part of an answer grows to, in bytes, when a batch does not fit into it.
-const PARTITION_BYTES_CEILING: i32 = 256 * 1024 * 1024;
 
 /// Bytes of one partition, on their way to its router.
 #[derive(Debug)]
@@ -60,6 +58,8 @@ pub(crate) enum TroubleKind {
     Recreated,
     /// Bytes that are no record batches, at this offset.
     Corrupt { offset: i64, detail: String },
+    /// A batch that no answer can bring: it says of itself that it has more than `limit` bytes.
+    TooLarge { offset: i64, size: u64, limit: u64 },
     /// Bytes that the router cannot route. Everything below `offset` was routed.
     Unroutable { offset: i64, error: RouteError },
     /// What was fetched does not follow on what was routed, which ends at this offset.
@@ -132,13 +132,18 @@ pub(crate) fn judge(
         return Err(TroubleKind::OutOfRange);
     }
     if fetched.records.is_empty() {
+        if held.promised > 0 {
+            // There was room, so what was there before is gone: the log was cut back.
+            held.cut = None;
+        }
         return Ok(None);
     }
     let corrupt = |detail: String| TroubleKind::Corrupt {
         offset: cursor.offset,
         detail,
     };
-    match fetched_position(&fetched.records).map_err(|error| corrupt(error.to_string()))? {
+    let unreadable = |error: RecordError| corrupt(error.to_string());
+    match fetched_position(&fetched.records).map_err(unreadable)? {
         Some(FetchedPosition { next_offset, .. }) if next_offset <= cursor.offset => Err(corrupt(format!(
             "the answer ends at offset {next_offset}, before what was asked for"
         ))),
@@ -146,8 +151,7 @@ pub(crate) fn judge(
             next_offset,
             leader_epoch,
         }) => {
-            held.bytes_max = settings.partition_bytes_max;
-            held.was_cut = false;
+            held.cut = None;
             partition.set_cursor(FetchCursor {
                 offset: next_offset,
                 last_fetched_epoch: leader_epoch,
@@ -159,12 +163,37 @@ pub(crate) fn judge(
             }))
         }
         None => {
-            // Part of a batch only: brokers since 0.10.1 give the first batch of an answer whole, and this was not the
-            // first; those before give none whole that is larger than the limit.
-            held.was_cut = true;
-            held.bytes_max = held.bytes_max.saturating_mul(2).min(PARTITION_BYTES_CEILING);
+            // Part of a batch only, of a broker before 0.10.1: it gives none whole that is larger than its partition's limit.
+            // Those since give the first batch of an answer whole, and nothing of one that is not the first and has no room
+            // (`ReplicaManager.readFromLog`): such a partition moves up until it is the first that has anything.
+            let size = first_batch_size(&fetched.records).map_err(unreadable)?;
+            let needed = needed_bytes(size, cursor.offset, settings)?;
+            if held.promised >= needed {
+                let (came, promised) = (fetched.records.len(), held.promised);
+                return Err(corrupt(format!(
+                    "the log ends within a batch of {needed} bytes: {promised} were asked for, {came} came"
+                )));
+            }
+            held.cut = Some(needed);
             Ok(None)
         }
+    }
+}
+
+/// The room that a cut batch needs, in bytes.
+fn needed_bytes(size: Option<usize>, offset: i64, settings: &FetcherSettings) -> Result<i32, TroubleKind> {
+    let Some(size) = size else {
+        // Not even its header fitted in; that much is enough for the header of any.
+        return Ok(SHARE_MIN);
+    };
+    let limit = settings.batch_bytes_max;
+    match i32::try_from(size) {
+        Ok(size) if size <= limit => Ok(size),
+        Ok(_) | Err(_) => Err(TroubleKind::TooLarge {
+            offset,
+            size: u64::try_from(size).unwrap_or(u64::MAX),
+            limit: u64::try_from(limit).unwrap_or(0),
+        }),
     }
 }
 
@@ -184,3 +213,6 @@ fn learn_ends(partition: &SourcePartition, fetched: &FetchedPartition, settings:
         partition.set_readable_end(readable_end);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -64,6 +64,8 @@ pub(crate) struct FetcherSettings {
     pub(crate) bytes_min: i32,
     pub(crate) bytes_max: u64,
     pub(crate) partition_bytes_max: i32,
+    /// The largest batch that an answer can bring: what a frame may hold, without what stands around the records.
+    pub(crate) batch_bytes_max: i32,
     pub(crate) request_timeout: Duration,
     pub(crate) reconnect: BackoffConfig,
 }
@@ -79,7 +81,7 @@ pub(crate) struct Fetcher {
     pub(crate) held: BTreeMap<TopicPartition, Held>,
     pub(crate) session: FetchSession,
     /// For brokers that keep no limit for the whole answer.
-    pub(crate) shares: Shares,
+    pub(crate) shares: Shares<TopicPartition>,
     /// The broker wants silence until then.
     pub(crate) muted_until: Instant,
 }
@@ -88,12 +90,22 @@ pub(crate) struct Fetcher {
 #[derive(Debug)]
 pub(crate) struct Held {
     pub(crate) assignment: Assignment,
-    /// Grows when a batch did not fit into the partition's part of an answer.
-    pub(crate) bytes_max: i32,
-    /// The last answer held part of a batch only.
-    pub(crate) was_cut: bool,
+    /// The last answer held part of a batch only, which is as large as this, in bytes.
+    pub(crate) cut: Option<i32>,
+    /// Bytes that the last request left to this partition whatever the others got; 0 where they shared one limit.
+    pub(crate) promised: i32,
     /// Part of the request that is being made.
     pub(crate) asked: bool,
+}
+
+/// A request whose credit was shared out.
+struct Round {
+    /// The sum of all limits.
+    bytes: i32,
+    /// In how many such rounds everybody who waits has had a turn.
+    rounds: usize,
+    /// A batch is known to lie ready, for this round or another one.
+    is_urgent: bool,
 }
 
 /// A request on its way, and the credit set aside for its answer.
@@ -225,24 +237,31 @@ impl Fetcher {
             .any(|held| held.assignment.partition.topic_id.is_zero());
         let version_max = if nameless { FETCH_VERSION_BY_NAME } else { i16::MAX };
         let version = connection.version_of::<FetchRequest>()?.min(version_max);
-        let Some((reservation, paused)) = self.reserve() else {
+        let Some((mut reservation, paused)) = self.reserve() else {
             return Ok(None);
         };
-        let wait_max = if paused {
+        let mut wait_max = if paused {
             WAIT_WHILE_PAUSED
         } else {
             self.settings.wait_max
         };
-        let limits = FetchLimits {
+        let mut limits = FetchLimits {
             max_wait_ms: i32::try_from(wait_max.as_millis()).unwrap_or(i32::MAX),
             min_bytes: self.settings.bytes_min,
             max_bytes: i32::try_from(reservation.bytes()).unwrap_or(i32::MAX),
             // A broker that knows no transactions has committed records only.
             isolation_level: i8::from(self.settings.committed_only && version >= ISOLATION_SINCE),
         };
-        if version < FIRST_BATCH_WHOLE_SINCE {
-            self.share_out(limits.max_bytes);
+        // A broker that keeps a limit for the whole answer has no business to cut a first batch. One that does is helped.
+        if version < FIRST_BATCH_WHOLE_SINCE || self.held.values().any(|held| held.cut.is_some()) {
+            let round = self.share_out(limits.max_bytes);
+            wait_max = round.wait(wait_max);
+            reservation.raise_to(u64::try_from(round.bytes).unwrap_or(0));
+            limits.max_bytes = limits.max_bytes.max(round.bytes);
+            // More than the limits allow would be waited for in vain.
+            limits.min_bytes = limits.min_bytes.min(round.bytes);
         }
+        limits.max_wait_ms = i32::try_from(wait_max.as_millis()).unwrap_or(i32::MAX);
         let request = self.session.build(version, &limits);
         let options = CallOptions {
             timeout: self.settings.request_timeout + wait_max,
@@ -300,29 +319,42 @@ impl Fetcher {
                 continue;
             }
             asked += 1;
-            self.session.set(tp.clone(), held.target(held.bytes_max));
+            held.promised = 0;
+            self.session
+                .set(tp.clone(), held.target(self.settings.partition_bytes_max));
         }
         asked
     }
 
     /// Gives the partitions that are asked for limits that add up to `bytes`, and leaves out those whose turn it is not.
-    fn share_out(&mut self, bytes: i32) {
-        let asked: Vec<_> = self.held.iter().filter(|(_, held)| held.asked).collect();
+    fn share_out(&mut self, bytes: i32) -> Round {
+        let mut asked: Vec<_> = self.held.iter_mut().filter(|(_, held)| held.asked).collect();
         let wants: Vec<_> = asked
             .iter()
-            .map(|(_, held)| Want {
-                bytes_max: held.bytes_max,
-                was_cut: held.was_cut,
+            .map(|(tp, held)| Want {
+                key: TopicPartition::clone(tp),
+                bytes_max: self.settings.partition_bytes_max,
+                cut: held.cut,
             })
             .collect();
         for (tp, _) in &asked {
             self.session.pause(tp);
         }
-        for (index, limit) in self.shares.share_out(&wants, bytes) {
-            if let Some((tp, held)) = asked.get(index) {
+        let limits = self.shares.share_out(&wants, bytes);
+        let round = Round {
+            bytes: limits
+                .iter()
+                .fold(0, |sum: i32, (_, limit)| sum.saturating_add(*limit)),
+            rounds: wants.len().div_ceil(limits.len().max(1)),
+            is_urgent: wants.iter().any(|want| want.cut.is_some()),
+        };
+        for (index, limit) in limits {
+            if let Some((tp, held)) = asked.get_mut(index) {
+                held.promised = limit;
                 self.session.set((*tp).clone(), held.target(limit));
             }
         }
+        round
     }
 
     /// Moves the cursors by what an answer holds and turns its reservation into credit.
@@ -420,16 +452,8 @@ impl Fetcher {
         match command {
             FetcherCommand::Assign(assignments) => {
                 for assignment in assignments {
-                    let bytes_max = self.settings.partition_bytes_max;
-                    self.held.insert(
-                        assignment.partition.tp.clone(),
-                        Held {
-                            assignment,
-                            bytes_max,
-                            was_cut: false,
-                            asked: false,
-                        },
-                    );
+                    self.held
+                        .insert(assignment.partition.tp.clone(), Held::new(assignment));
                 }
             }
             FetcherCommand::Release(tp) => {
@@ -450,9 +474,32 @@ impl Fetcher {
     }
 }
 
+// === impl Round ===
+
+impl Round {
+    /// How long the broker may wait for records where `wait_max` is what one that is asked for everything may: those that
+    /// this round leaves out must not wait longer for theirs.
+    fn wait(&self, wait_max: Duration) -> Duration {
+        let least = WAIT_WHILE_PAUSED.min(wait_max);
+        if self.is_urgent {
+            return least;
+        }
+        (wait_max / u32::try_from(self.rounds.max(1)).unwrap_or(u32::MAX)).max(least)
+    }
+}
+
 // === impl Held ===
 
 impl Held {
+    pub(crate) fn new(assignment: Assignment) -> Self {
+        Self {
+            assignment,
+            cut: None,
+            promised: 0,
+            asked: false,
+        }
+    }
+
     fn target(&self, partition_max_bytes: i32) -> FetchTarget {
         let partition = &self.assignment.partition;
         let cursor = partition.cursor();

@@ -129,6 +129,13 @@ impl FetchCredit {
         self.reservation.as_ref().map_or(0, Reservation::bytes)
     }
 
+    /// Sets more aside, up to `bytes` in all, as far as ordinary credit goes. What is asked for beyond it has to be one batch.
+    pub(crate) fn raise_to(&mut self, bytes: u64) {
+        if let Some(reservation) = &mut self.reservation {
+            self.memory.lock().raise(reservation, bytes);
+        }
+    }
+
     /// The fetch is over: the reservation becomes one credit per partition that got bytes, in the same order.
     pub(crate) fn commit_actual(mut self, arrived: &[(PartitionKey, u64)]) -> Vec<Credit> {
         self.settle(arrived);

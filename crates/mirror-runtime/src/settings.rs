@@ -10,6 +10,9 @@ use crate::abilities::Abilities;
 use crate::fetcher::FetcherSettings;
 use crate::producer::ProducerSettings;
 
+/// What stands around the records in an answer, in bytes: names of topics, aborted transactions, all that is small.
+const ANSWER_FRAME_BYTES: usize = 64 * 1024;
+
 /// `partition_bytes_max`: the largest batch that is fetched with ordinary settings, of all flows.
 pub(crate) fn budget_limits(memory: MemoryConfig, partition_bytes_max: i32) -> BudgetLimits {
     let total = u64::try_from(memory.in_flight_bytes_max).unwrap_or(u64::MAX);
@@ -24,6 +27,7 @@ pub(crate) fn budget_limits(memory: MemoryConfig, partition_bytes_max: i32) -> B
 pub(crate) fn fetcher(flow: &FlowConfig, memory: MemoryConfig, brokers: usize) -> FetcherSettings {
     let fetch = flow.fetch;
     let total = u64::try_from(memory.in_flight_bytes_max).unwrap_or(u64::MAX);
+    let frame = flow.source.response_bytes_max.saturating_sub(ANSWER_FRAME_BYTES);
     FetcherSettings {
         committed_only: flow.isolation == IsolationLevel::ReadCommitted,
         wait_max: fetch.wait_max,
@@ -31,8 +35,10 @@ pub(crate) fn fetcher(flow: &FlowConfig, memory: MemoryConfig, brokers: usize) -
         // An idle request reserves what its answer may hold: all brokers' together no more than half of the budget.
         bytes_max: u64::try_from(fetch.bytes_max)
             .unwrap_or(0)
-            .min(total / (2 * u64::try_from(brokers.max(1)).unwrap_or(1))),
+            .min(total / (2 * u64::try_from(brokers.max(1)).unwrap_or(1)))
+            .min(u64::try_from(frame).unwrap_or(u64::MAX)),
         partition_bytes_max: fetch.partition_bytes_max,
+        batch_bytes_max: i32::try_from(frame).unwrap_or(i32::MAX),
         request_timeout: flow.source.request_timeout,
         reconnect: backoff(flow.source.reconnect_backoff, flow.source.reconnect_backoff_max),
     }

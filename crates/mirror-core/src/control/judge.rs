@@ -247,6 +247,7 @@ pub fn judge_skip(log: &HaltedLog<'_>, offset: i64) -> Result<(), Refusal> {
             }),
         },
         HaltReason::Corrupt { offset, .. }
+        | HaltReason::BatchTooLarge { offset, .. }
         | HaltReason::CodecNotInFormat { offset, .. }
         | HaltReason::DecompressedTooLarge { offset, .. } => Err(Refusal::WholeBatch {
             tp,

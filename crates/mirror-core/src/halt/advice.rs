@@ -39,7 +39,8 @@ impl HaltReason {
                  confirm). Or mirror all again and accept duplicates: {from_start}"
             ),
             Self::NotAdopted { .. } => decide(&name, &from_start),
-            Self::Corrupt { offset, .. } => format!(
+            // So large a batch is no likelier than a damaged size.
+            Self::Corrupt { offset, .. } | Self::BatchTooLarge { offset, .. } => format!(
                 "Check the source broker's disk and its replicas, then try again: {again}. If the batch is lost, {}",
                 behind_batch(&name, *offset)
             ),

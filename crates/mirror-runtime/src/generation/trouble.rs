@@ -50,6 +50,15 @@ impl Generation {
                     self.set_free(&partition.tp);
                 }
             }
+            TroubleKind::TooLarge { offset, size, limit } => {
+                // The size stands under no checksum: it is read twice.
+                if self.is_second_look(&partition, offset) {
+                    let reason = HaltReason::BatchTooLarge { offset, size, limit };
+                    self.flow.shared.halt(&partition, reason);
+                } else {
+                    self.set_free(&partition.tp);
+                }
+            }
             TroubleKind::Unroutable { offset, error } => self.judge_unroutable(&partition, offset, error),
             TroubleKind::Gap { offset } => {
                 let rewinding = self

@@ -35,6 +35,11 @@ fn reasons() -> Vec<HaltReason> {
             offset: 100,
             detail: text(),
         },
+        HaltReason::BatchTooLarge {
+            offset: 100,
+            size: 9,
+            limit: 8,
+        },
         HaltReason::HeadersNotKept { offset: 100 },
         HaltReason::CodecNotInFormat {
             offset: 100,
@@ -318,7 +323,7 @@ fn only_the_record_at_fault_can_be_skipped() {
             }
             (
                 Err(Refusal::WholeBatch { .. }),
-                "corrupt" | "codec_not_in_format" | "decompressed_too_large",
+                "corrupt" | "batch_too_large" | "codec_not_in_format" | "decompressed_too_large",
             ) => {}
             (
                 Err(Refusal::NoRecordAtFault { .. }),
