@@ -1,6 +1,8 @@
 //! Message formats from before Kafka 0.11, on the brokers that wrote them: mirrored to today's format, and from it to a broker that takes
 //! nothing newer.
 
+use std::io::Write;
+use std::process::{Output, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -239,20 +241,10 @@ fn to_old(name: &str, target: &str, run: impl FnOnce(&World) -> Result<()>) {
 }
 
 /// Down, in the codecs they had, and as we wrote them: a broker that had to write a wrapper anew would have given it another size.
-fn mirrors_down(world: &World, mirroring: &Mirroring, rule: &Rule) -> Result<()> {
-    let topics = fill_today(world, false)?;
-    if world.target.version == jars::V0_10_0_1 {
-        // These brokers cannot be told to.
-        for topic in &topics {
-            world
-                .target
-                .admin()
-                .create_topic(&NewTopic::new(topic, PARTITIONS))?;
-        }
-    }
+fn mirrors_down(world: &World, topics: &[String], mirroring: &Mirroring, rule: &Rule) -> Result<()> {
     for _ in 0..2 {
-        Heliostat::run_to_the_end(mirroring, &topics, LIMIT)?;
-        for topic in &topics {
+        Heliostat::run_to_the_end(mirroring, topics, LIMIT)?;
+        for topic in topics {
             let records = samples::without_headers(samples::odd_records(topic, PARTITIONS));
             world
                 .source
@@ -261,7 +253,7 @@ fn mirrors_down(world: &World, mirroring: &Mirroring, rule: &Rule) -> Result<()>
         }
     }
     let mut mirror = start(mirroring)?;
-    mirror.wait_until_caught_up(&topics, LIMIT)?;
+    mirror.wait_until_caught_up(topics, LIMIT)?;
     ensure_anchors_hold(&mirror)?;
     mirror.stop()?;
     world.compare(rule)?;
@@ -270,18 +262,120 @@ fn mirrors_down(world: &World, mirroring: &Mirroring, rule: &Rule) -> Result<()>
     Ok(())
 }
 
+/// On the target, with this setting if any.
+fn create_on_target(world: &World, topics: &[String], config: Option<(&str, &str)>) -> Result<()> {
+    for topic in topics {
+        let new = NewTopic::new(topic, PARTITIONS);
+        let new = match config {
+            Some((name, value)) => new.config(name, value),
+            None => new,
+        };
+        world.target.admin().create_topic(&new)?;
+    }
+    Ok(())
+}
+
 #[test]
 fn to_0_10_2() {
     to_old("old-formats-down", jars::V0_10_2_2, |world| {
-        mirrors_down(world, &world.mirroring().preserve(), &Rule::preserve())
+        let topics = fill_today(world, false)?;
+        mirrors_down(world, &topics, &world.mirroring().preserve(), &Rule::preserve())
     });
 }
 
 #[test]
 fn to_0_10_0_by_key() {
     to_old("old-formats-down-0-10-0", jars::V0_10_0_1, |world| {
-        mirrors_down(world, &world.mirroring(), &Rule::by_key(PARTITIONS))
+        let topics = fill_today(world, false)?;
+        create_on_target(world, &topics, None)?; // these brokers cannot be told to
+        mirrors_down(world, &topics, &world.mirroring(), &Rule::by_key(PARTITIONS))
     });
+}
+
+/// What brokers of 0.11 to 2.8 do with a topic whose `message.format.version` is older: no batch of an idempotent producer is taken
+/// (43), and one header fails the whole batch (-1). None of that may count as a refused record under a setting that drops those.
+#[test]
+fn to_topics_of_1_1_that_keep_the_format_of_0_10() {
+    to_old("old-formats-topics", jars::V1_1_1, |world| {
+        let old = Some(("message.format.version", "0.10.2"));
+        let mut topics = fill_today(world, false)?;
+        create_on_target(world, &topics, old)?;
+        // Beside them a topic that is written as always: with its headers.
+        let today = world.topic("today");
+        world
+            .source
+            .admin()
+            .create_topic(&NewTopic::new(&today, PARTITIONS))?;
+        let with_headers = samples::odd_records(&today, PARTITIONS);
+        world.source.producer(&[])?.send(&with_headers)?;
+        topics.push(today.clone());
+        let dropping = world
+            .mirroring()
+            .preserve()
+            .argument("--abort.on.send.failure")
+            .argument("false");
+        mirrors_down(world, &topics, &dropping, &Rule::preserve())?;
+        let stored = world.target.stored_entries(&today)?;
+        ensure!(stored.iter().all(|entry| entry.format == 2), "{stored:?}");
+
+        let headers = world.topic("headers");
+        world
+            .source
+            .admin()
+            .create_topic(&NewTopic::new(&headers, PARTITIONS))?;
+        create_on_target(world, std::slice::from_ref(&headers), old)?;
+        let records = samples::odd_records(&headers, PARTITIONS);
+        world.source.producer(&[])?.send(&records)?;
+        let mut mirror = Heliostat::start(&dropping)?;
+        mirror.wait_for_line(&["halted", "has headers", "--unsupported.headers strip"], LIMIT)?;
+        let lost = mirror.lines_with(&["record LOST"])?;
+        ensure!(lost.is_empty(), "{lost:?}");
+        mirror.stop()?;
+        let strips = dropping.argument("--unsupported.headers").argument("strip");
+        Heliostat::run_to_the_end(&strips, std::slice::from_ref(&headers), LIMIT)?;
+        let kept = world
+            .target
+            .admin()
+            .dump(std::slice::from_ref(&headers), Isolation::ReadUncommitted)?;
+        let rule = Rule {
+            scope: headers.clone(),
+            ..Rule::preserve()
+        };
+        compare(&Dump::of(&samples::without_headers(records))?, &kept, &rule)?;
+        console_writes(world, old)
+    });
+}
+
+/// `heliostat produce` writes such a topic, too, and refuses a header rather than lose it.
+fn console_writes(world: &World, old: Option<(&str, &str)>) -> Result<()> {
+    let topic = world.topic("console");
+    create_on_target(world, std::slice::from_ref(&topic), old)?;
+    let lines = "a line\n".repeat(300);
+    let place = ["--bootstrap-server", &world.target.bootstrap, "--topic", &topic];
+    let produce = |flags: &[&str], lines: &str| -> Result<Output> {
+        let mut command = heliostat::command()?;
+        command.arg("produce").args(place).args(flags);
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped());
+        let mut child = command.spawn().context("cannot start the tool")?;
+        let mut standard_input = child.stdin.take().context("no standard input")?;
+        standard_input.write_all(lines.as_bytes())?;
+        drop(standard_input);
+        Ok(child.wait_with_output()?)
+    };
+    let written = produce(&["--compression-codec", "gzip"], &lines)?;
+    ensure!(written.status.success(), "{written:?}");
+    let refused = produce(&["--property", "parse.headers=true"], "h:1\twith a header\n")?;
+    let said = String::from_utf8_lossy(&refused.stderr);
+    ensure!(
+        !refused.status.success() && said.contains("message.format.version"),
+        "{said}"
+    );
+    let kept = world.target.admin().dump(&[topic], Isolation::ReadUncommitted)?;
+    ensure!(kept.record_count() == 300, "{} records", kept.record_count());
+    Ok(())
 }
 
 #[test]

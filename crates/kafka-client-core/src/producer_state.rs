@@ -45,8 +45,9 @@
 //!   answer says that nothing was appended. Otherwise the partition gets an identity of its own: a late
 //!   copy out of a dead connection's buffer could else pass for the batch that has its number now, which would then be
 //!   taken for a duplicate and be lost.
-//! - (F) Without idempotence one batch per partition is in flight; after a lost answer it may be doubled, not reordered
-//!   (but for late copies out of dead connections).
+//! - (F) Without idempotence, and of message sets, which have no place for a number, one batch per partition is in flight;
+//!   after a lost answer it may be doubled, not reordered (but for late copies out of dead connections). The two kinds of one
+//!   partition are never on their way together.
 //! - (G) With idempotence a batch can be doubled in two cases only: its answer was lost and then the broker's memory of
 //!   our identity, too (`UNKNOWN_PRODUCER_ID[59]`); or its answer was lost and then the target began to refuse it. Both are
 //!   duplicates, never losses.
@@ -253,7 +254,7 @@ impl<T> ProducerState<T> {
     /// The next request for `node`, or `None` if nothing may be sent there now.
     ///
     /// Takes at most one batch per partition, in turn, up to `bytes_max` (batch sizes summed); the first
-    /// batch is taken whatever its size.
+    /// batch is taken whatever its size. Message sets and record batches go in requests of their own.
     pub fn poll_request(&mut self, node: NodeId, now: Instant, bytes_max: usize) -> Option<ProduceBatchSet> {
         self.wake(now);
         let request_id = self.next_request_id;
@@ -261,14 +262,23 @@ impl<T> ProducerState<T> {
             request_id,
             node,
             batches: Vec::new(),
+            is_message_sets: false,
             bytes: 0,
         };
         let mut slots = Vec::new();
+        // Ready, but with a batch of the other kind: first in line for the next request.
+        let mut set_aside = Vec::new();
         while let Some(slot) = self.schedule.pop(node) {
             let partition = &mut self.partitions[slot.0];
             let Some(index) = partition.next_for(node, &self.config, self.identity, now) else {
                 continue;
             };
+            let is_message_set = partition.is_message_set_at(index);
+            if !slots.is_empty() && is_message_set != set.is_message_sets {
+                set_aside.push(slot);
+                continue;
+            }
+            set.is_message_sets = is_message_set;
             let size = partition.size_at(index);
             if !slots.is_empty() && set.bytes.saturating_add(size) > bytes_max {
                 self.schedule.push_front(node, slot);
@@ -278,6 +288,9 @@ impl<T> ProducerState<T> {
             set.batches
                 .push(partition.send(index, node, request_id, &self.config, self.identity));
             slots.push(slot);
+        }
+        for slot in set_aside.into_iter().rev() {
+            self.schedule.push_front(node, slot);
         }
         if slots.is_empty() {
             return None;
@@ -510,10 +523,16 @@ impl<T> ProducerState<T> {
         let tp = self.partitions[slot.0].tp.clone();
         match verdict {
             Verdict::Continue => {}
-            Verdict::Retry { error, attempt } => {
-                self.events
-                    .push_back(ProducerEvent::Retrying { tp, error, attempt });
-            }
+            Verdict::Retry {
+                error,
+                attempt,
+                may_be_doubled,
+            } => self.events.push_back(ProducerEvent::Retrying {
+                tp,
+                error,
+                attempt,
+                may_be_doubled,
+            }),
             Verdict::Refused { entry, error } => {
                 self.unresolved += 1;
                 self.total.batches -= 1;

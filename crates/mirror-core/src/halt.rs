@@ -101,17 +101,18 @@ pub enum HaltReason {
         /// The limit in bytes.
         limit: u64,
     },
-    /// A record with headers, and a target from before 0.11, whose message format has none.
+    /// A record with headers, and a target, or a topic there, in a message format from before 0.11, which has none.
     #[error(
-        "the record at offset {offset} has headers, which the target (older than Kafka 0.11) cannot hold"
+        "the record at offset {offset} has headers, which the target's message format (older than Kafka 0.11) cannot hold"
     )]
     HeadersNotKept {
         /// Its offset.
         offset: i64,
     },
-    /// A batch in a codec that the target does not know: zstd, before Kafka 2.1 (KIP-110).
+    /// A batch in a codec that the target does not know: zstd, before Kafka 2.1 (KIP-110), or in a topic that keeps a message
+    /// format from before 0.11.
     #[error(
-        "the batch at offset {offset} is to be written with {codec}, which the target (older than Kafka 2.1) does not know"
+        "the batch at offset {offset} is to be written with {codec}, which the target (or its topic's message format) is too old for"
     )]
     CodecNotInFormat {
         /// Base offset of the batch.

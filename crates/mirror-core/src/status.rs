@@ -123,7 +123,7 @@ pub struct FlowTotals {
     pub dropped_records: u64,
     /// Records left out by `heliostat skip`.
     pub skipped_records: u64,
-    /// Records mirrored without their headers, because the target is older than Kafka 0.11.
+    /// Records mirrored without their headers, because the target's message format is older than Kafka 0.11.
     pub stripped_headers_records: u64,
     /// Records that went to a dead-letter topic instead of their own.
     pub dead_lettered_records: u64,

@@ -12,32 +12,48 @@ use kafka_wire::api::fetch::{FetchRequest, ISOLATION_SINCE};
 use kafka_wire::api::init_producer_id::InitProducerIdRequest;
 use kafka_wire::api::join_group::JoinGroupRequest;
 use kafka_wire::api::produce::{ProduceRequest, RECORD_BATCHES_SINCE, ZSTD_SINCE};
+use kafka_wire::api_key::ApiKey;
 use kafka_wire::request::Request;
 use kafka_wire::version::{BrokerVersions, VersionRange};
 use mirror_config::{FlowConfig, IsolationLevel};
 use tokio::time::sleep;
 
 use crate::events;
+use crate::target_topics::LogFormat;
 
 /// The newest version of Produce that names topics by name (KIP-516); the producer does not follow topic ids.
 const PRODUCE_VERSION_BY_NAME: i16 = 12;
 
+/// What brokers know of `ListOffsets` since Kafka 3.0.
+const LIST_OFFSETS_VERSION_OF_3_0: i16 = 7;
+
 /// How long brokers are waited for. One that does not answer is not looked at; a link to it looks again.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// The form in which the target takes records.
+/// A form in which records are sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TargetFormat {
-    /// Message sets of format v1, in Produce v2: a broker of the target is older than Kafka 0.11.
+    /// Message sets of format v1, in Produce v2.
     MessageSetV1,
     /// Record batches (format v2), in Produce v3 and later.
     RecordBatchV2,
 }
 
+/// The forms in which a target takes records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TargetFormats {
+    /// A broker is older than Kafka 0.11: message sets, for every topic.
+    MessageSets,
+    /// A broker is older than Kafka 3.0: topics keep the format of their `message.format.version`.
+    ByTopic,
+    /// Later brokers show that setting, and keep every topic in the present format (KIP-724).
+    RecordBatches,
+}
+
 /// What the clusters of a flow are able to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Abilities {
-    pub(crate) target_format: TargetFormat,
+    pub(crate) target_formats: TargetFormats,
     /// All brokers of the target know zstd (KIP-110, Kafka 2.1).
     pub(crate) zstd: bool,
     /// The target knows idempotent producers (KIP-98, Kafka 0.11).
@@ -58,11 +74,34 @@ impl TargetFormat {
             Self::RecordBatchV2 => VersionRange::new(RECORD_BATCHES_SINCE, PRODUCE_VERSION_BY_NAME),
         }
     }
+}
+
+// === impl TargetFormats ===
+
+impl TargetFormats {
+    /// What is sent wherever the topic's settings do not ask for something older.
+    pub(crate) fn usual(self) -> TargetFormat {
+        match self {
+            Self::MessageSets => TargetFormat::MessageSetV1,
+            Self::ByTopic | Self::RecordBatches => TargetFormat::RecordBatchV2,
+        }
+    }
+
+    /// What is sent to a topic whose settings name this format of its log.
+    pub(crate) fn of_topic(self, log_format: LogFormat) -> TargetFormat {
+        match (self, log_format) {
+            (Self::ByTopic, LogFormat::MessageSetV0 | LogFormat::MessageSetV1) => TargetFormat::MessageSetV1,
+            (Self::ByTopic, LogFormat::RecordBatchV2) | (Self::MessageSets | Self::RecordBatches, _) => {
+                self.usual()
+            }
+        }
+    }
 
     fn of(brokers: &[BrokerVersions]) -> Self {
         match common_version::<ProduceRequest>(brokers) {
-            Some(version) if version < RECORD_BATCHES_SINCE => Self::MessageSetV1,
-            Some(_) | None => Self::RecordBatchV2,
+            Some(version) if version < RECORD_BATCHES_SINCE => Self::MessageSets,
+            Some(_) | None if brokers.iter().any(is_before_3_0) => Self::ByTopic,
+            Some(_) | None => Self::RecordBatches,
         }
     }
 }
@@ -102,7 +141,7 @@ async fn try_look(config: &FlowConfig, source: &Cluster, target: &Cluster) -> Op
         }
     }
     let abilities = Abilities {
-        target_format: TargetFormat::of(&of_target),
+        target_formats: TargetFormats::of(&of_target),
         zstd: knows_zstd(&of_target),
         idempotent: common_version::<InitProducerIdRequest>(&of_target).is_some(),
         rebalances_within_session: common_version::<JoinGroupRequest>(&of_source) == Some(0),
@@ -115,6 +154,12 @@ async fn try_look(config: &FlowConfig, source: &Cluster, target: &Cluster) -> Op
 
 fn knows_zstd(brokers: &[BrokerVersions]) -> bool {
     common_version::<ProduceRequest>(brokers).is_none_or(|version| version >= ZSTD_SINCE)
+}
+
+/// Since 3.0 an offset can be asked for by the largest timestamp: `ListOffsets` v7 (KIP-734).
+fn is_before_3_0(broker: &BrokerVersions) -> bool {
+    let known = broker.range(ApiKey::ListOffsets);
+    known.is_none_or(|known| known.max < LIST_OFFSETS_VERSION_OF_3_0)
 }
 
 /// The lowest of the versions that are negotiated with each broker; `None` if one shares none with us.
@@ -141,7 +186,7 @@ mod tests {
             (&[13], TargetFormat::RecordBatchV2),
         ] {
             let brokers: Vec<_> = versions.iter().copied().map(broker).collect();
-            assert_eq!(TargetFormat::of(&brokers), format, "{versions:?}");
+            assert_eq!(TargetFormats::of(&brokers).usual(), format, "{versions:?}");
         }
     }
 
@@ -151,6 +196,29 @@ mod tests {
         for (versions, known) in [(&[5][..], false), (&[11, 6], false), (&[7, 11], true)] {
             let brokers: Vec<_> = versions.iter().copied().map(broker).collect();
             assert_eq!(knows_zstd(&brokers), known, "{versions:?}");
+        }
+    }
+
+    #[test]
+    fn one_broker_before_3_0_lets_topics_keep_older_formats() {
+        let broker = |list_offsets| {
+            BrokerVersions::new([
+                (ProduceRequest::API.code(), VersionRange::new(0, 9)),
+                (ApiKey::ListOffsets.code(), VersionRange::new(0, list_offsets)),
+            ])
+        };
+        for (versions, of_old_topic) in [
+            (&[2][..], TargetFormat::MessageSetV1),
+            (&[7, 6], TargetFormat::MessageSetV1),
+            (&[7, 10], TargetFormat::RecordBatchV2),
+        ] {
+            let brokers: Vec<_> = versions.iter().copied().map(broker).collect();
+            let formats = TargetFormats::of(&brokers);
+            for old in [LogFormat::MessageSetV0, LogFormat::MessageSetV1] {
+                assert_eq!(formats.of_topic(old), of_old_topic, "{versions:?}");
+            }
+            let today = formats.of_topic(LogFormat::RecordBatchV2);
+            assert_eq!(today, TargetFormat::RecordBatchV2, "{versions:?}");
         }
     }
 

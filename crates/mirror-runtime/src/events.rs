@@ -88,6 +88,20 @@ pub(crate) fn no_idempotence(cluster: &str) {
     );
 }
 
+pub(crate) fn old_log_format(target_topic: &str, without_timestamps: bool) {
+    let lost = if without_timestamps {
+        "headers and loses its timestamps (they came with 0.10)"
+    } else {
+        "headers"
+    };
+    warn!(
+        target_topic,
+        "the target keeps this topic in a message format from before Kafka 0.11 (message.format.version): it is written \
+         without producer ids, one batch of a partition at a time, and what is sent again because its answer is lost may be \
+         there twice (counted as possibly duplicated); it has no room for {lost}"
+    );
+}
+
 pub(crate) fn no_transactions(cluster: &str) {
     info!(
         cluster,
@@ -170,8 +184,8 @@ pub(crate) fn record_too_large_dropped(source: &TopicPartition, offset: i64, siz
 pub(crate) fn headers_stripped(source: &TopicPartition, offset: i64, target_topic: &str) {
     warn!(
         topic = %source.topic, partition = source.partition, offset, target_topic,
-        "records of this topic have headers, which the target (older than Kafka 0.11) cannot hold: mirrored without them, \
-         from the batch at this offset on, and counted (unsupported_headers = \"strip\")"
+        "records of this topic have headers, which the target's message format (older than Kafka 0.11) cannot hold: mirrored \
+         without them, from the batch at this offset on, and counted (unsupported_headers = \"strip\")"
     );
 }
 

@@ -1,5 +1,6 @@
 //! The target's topics: who leads their partitions, and making them before the first record.
 
+mod message_format;
 mod oldest_record;
 mod plan;
 mod retelling;
@@ -22,6 +23,7 @@ use mirror_core::topic_plan::{
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 
+pub(crate) use self::message_format::LogFormat;
 use self::oldest_record::OldestRecords;
 pub(crate) use self::oldest_record::SourceLog;
 use self::plan::{depends_on_age, plan, too_short_retention};
@@ -44,6 +46,8 @@ pub(crate) struct TargetShape {
     pub(crate) partitions: i32,
     /// The topic's `max.message.bytes`.
     pub(crate) batch_bytes_max: usize,
+    /// By its settings. Not all brokers follow them ([`TargetFormats`](crate::abilities::TargetFormats)).
+    pub(crate) log_format: LogFormat,
 }
 
 /// Why a topic is not ready on the target.
@@ -178,6 +182,7 @@ impl TargetTopics {
             batch_bytes_max: batch_bytes_max(&described)
                 .or_else(|| batch_bytes_max(wanted.settings))
                 .unwrap_or(MAX_MESSAGE_BYTES_DEFAULT),
+            log_format: LogFormat::of(&described),
         })
     }
 

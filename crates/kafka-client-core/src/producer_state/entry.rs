@@ -74,6 +74,11 @@ impl<T> Entry<T> {
         self.uncertain = false;
     }
 
+    /// May its numbers not be given out a second time? A message set has none.
+    pub(super) fn spoils_numbers(&self) -> bool {
+        self.uncertain && !self.batch.is_message_set()
+    }
+
     /// The checksum that the batch was sent with; 0 before it is numbered.
     pub(super) fn crc(&self) -> u32 {
         let header = self.number.as_ref().map(|number| &number.header);

@@ -19,6 +19,7 @@ use std::time::Duration;
 
 const NODES: [NodeId; 2] = [NodeId(1), NodeId(2)];
 const PARTITIONS: usize = 2;
+const BATCH_RECORDS_MAX: u32 = 3;
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -78,7 +79,7 @@ fn step() -> impl Strategy<Value = Step> {
     let node = 0..NODES.len();
     let partition = 0..PARTITIONS;
     prop_oneof![
-        8 => (partition.clone(), 1..4_u32).prop_map(|(partition, records)| Step::Enqueue { partition, records }),
+        8 => (partition.clone(), 1..=BATCH_RECORDS_MAX).prop_map(|(partition, records)| Step::Enqueue { partition, records }),
         8 => (node.clone(), 1..4_usize).prop_map(|(node, batches)| Step::Send { node, batches }),
         8 => (node.clone(), prop::collection::vec(fault(), PARTITIONS))
             .prop_map(|(node, faults)| Step::Process { node, faults }),
@@ -151,6 +152,8 @@ struct World {
     next_producer: i64,
     identities_due: VecDeque<Option<TopicPartition>>,
     refusals_due: VecDeque<(TopicPartition, u32)>,
+    /// Batches that were said to be there twice perhaps, by partition.
+    may_be_doubled: [usize; PARTITIONS],
 }
 
 fn tp(partition: usize) -> TopicPartition {
@@ -201,6 +204,7 @@ impl World {
             next_producer: 0,
             identities_due: VecDeque::new(),
             refusals_due: VecDeque::new(),
+            may_be_doubled: [0; PARTITIONS],
         }
     }
 
@@ -437,7 +441,16 @@ impl World {
                     self.refusals_due.push_back((tp, token));
                 }
                 ProducerEvent::IdentityNeeded { tp } => self.identities_due.push_back(tp),
-                ProducerEvent::LeaderStale { .. } | ProducerEvent::Retrying { .. } => {}
+                ProducerEvent::Retrying {
+                    tp, may_be_doubled, ..
+                } => {
+                    assert!(
+                        !(self.idempotent && may_be_doubled),
+                        "numbered batches are recognised"
+                    );
+                    self.may_be_doubled[index(&tp)] += usize::from(may_be_doubled);
+                }
+                ProducerEvent::LeaderStale { .. } => {}
                 ProducerEvent::Stopped { tp, reason } => panic!("{tp} stopped: {reason}"),
             }
         }
@@ -495,7 +508,14 @@ impl World {
             let mut log = self.cluster.log(partition).to_vec();
             if !self.idempotent {
                 let mut seen = BTreeSet::new();
+                let written = log.len();
                 log.retain(|id| seen.insert(*id));
+                let doubled = written - log.len();
+                let told = self.may_be_doubled[partition] * usize::try_from(BATCH_RECORDS_MAX).unwrap();
+                assert!(
+                    doubled <= told,
+                    "partition {partition}: {doubled} more than once, {told} told"
+                );
             }
             assert_eq!(log, expected, "partition {partition}");
         }
@@ -530,7 +550,7 @@ proptest! {
     }
 
     #[test]
-    fn without_idempotence_nothing_is_lost_or_reordered(steps in prop::collection::vec(step(), 1..200)) {
+    fn without_idempotence_nothing_is_lost_or_reordered_and_no_more_doubled_than_told(steps in prop::collection::vec(step(), 1..200)) {
         run(false, false, steps);
     }
 }

@@ -6,6 +6,7 @@
 use super::entry::{Entry, Hole, Number, Outcome};
 use super::sequence::{self, NO_SEQUENCE};
 use super::types::{Pending, ProducerConfig, Sent, StopReason};
+use crate::retry::produce_certainly_not_appended;
 use kafka_record::OutgoingBatch;
 use kafka_wire::error_code::ErrorCode;
 use kafka_wire::ids::{NodeId, ProducerIdentity, TopicPartition};
@@ -61,8 +62,15 @@ enum Phase {
 #[derive(Debug)]
 pub(super) enum Verdict<T> {
     Continue,
-    Retry { error: ErrorCode, attempt: u32 },
-    Refused { entry: Entry<T>, error: ErrorCode },
+    Retry {
+        error: ErrorCode,
+        attempt: u32,
+        may_be_doubled: bool,
+    },
+    Refused {
+        entry: Entry<T>,
+        error: ErrorCode,
+    },
     IdentityNeeded,
     Stopped(StopReason),
 }
@@ -130,17 +138,21 @@ impl<T> Partition<T> {
         shared: Option<ProducerIdentity>,
         window: usize,
     ) -> Option<usize> {
+        let message_sets = self.batches.front()?.batch.is_message_set();
         // Invariant C, too: while probing nothing goes to a new leader before the old one's batches have their outcome.
-        let window = if self.probing { 1 } else { window };
-        let nameless = config.idempotent && self.identity.or(shared).is_none();
+        let window = if self.probing || message_sets { 1 } else { window };
+        let nameless = config.idempotent && !message_sets && self.identity.or(shared).is_none();
         if self.leader.is_none() || nameless || self.in_flight >= window {
             return None;
         }
         match self.phase {
             Phase::Open => {
                 let index = self.batches.iter().position(|entry| entry.in_flight.is_none())?;
-                let numbered = self.batches[index].number.is_some();
-                (numbered || self.within_brokers_memory(config)).then_some(index)
+                let entry = &self.batches[index];
+                // Of another kind than the first: it waits, or its order would depend on the answers of those before.
+                let waits = entry.batch.is_message_set() != message_sets;
+                let numbered = entry.number.is_some();
+                (!waits && (numbered || self.within_brokers_memory(config))).then_some(index)
             }
             Phase::Resolving => self
                 .batches
@@ -160,6 +172,10 @@ impl<T> Partition<T> {
         oldest.is_none_or(|number| self.next_ordinal - number.ordinal < config.window() as u64)
     }
 
+    pub(super) fn is_message_set_at(&self, index: usize) -> bool {
+        self.batches[index].batch.is_message_set()
+    }
+
     pub(super) fn size_at(&self, index: usize) -> usize {
         self.batches[index].batch.size()
     }
@@ -177,24 +193,25 @@ impl<T> Partition<T> {
         let header = if let Some(number) = &entry.number {
             number.header.clone()
         } else {
-            let (identity, base_sequence) = if config.idempotent {
+            let base_sequence = self.next_sequence;
+            let header = if config.idempotent && !entry.batch.is_message_set() {
                 let identity = self
                     .identity
                     .or(shared)
                     .expect("invariant: next_index checked it");
                 self.identity = Some(identity);
-                (identity, self.next_sequence)
+                self.next_sequence = sequence::advance(base_sequence, entry.batch.record_count());
+                entry.batch.stamp(identity.id, identity.epoch, base_sequence)
             } else {
-                (ProducerIdentity::NONE, NO_SEQUENCE)
+                let ProducerIdentity { id, epoch } = ProducerIdentity::NONE;
+                entry.batch.stamp(id, epoch, NO_SEQUENCE)
             };
-            let header = entry.batch.stamp(identity.id, identity.epoch, base_sequence);
             entry.number = Some(Number {
                 header: header.clone(),
                 base_sequence,
                 ordinal: self.next_ordinal,
             });
             self.next_ordinal += 1;
-            self.next_sequence = sequence::advance(self.next_sequence, entry.batch.record_count());
             header
         };
         entry.in_flight = Some(request_id);
@@ -319,9 +336,12 @@ impl<T> Partition<T> {
         self.probing = true;
         let until = now + config.retry_backoff.delay(self.failures, seed);
         self.phase = Phase::Waiting(until);
+        let first = self.batches.front();
+        let is_numbered = config.idempotent && first.is_none_or(|first| !first.batch.is_message_set());
         Verdict::Retry {
             error,
             attempt: self.failures,
+            may_be_doubled: !is_numbered && !produce_certainly_not_appended(error),
         }
     }
 
@@ -336,7 +356,7 @@ impl<T> Partition<T> {
             .map_or(self.next_sequence, |number| number.base_sequence);
         self.hole = Some(Hole {
             base_sequence,
-            spoilt: entry.uncertain,
+            spoilt: entry.spoils_numbers(),
             refused: Some((entry, error)),
         });
     }
@@ -442,7 +462,7 @@ impl<T> Partition<T> {
             return None;
         }
         let hole = self.hole.take()?;
-        let spoilt = hole.spoilt || self.batches.iter().any(|entry| entry.uncertain);
+        let spoilt = hole.spoilt || self.batches.iter().any(Entry::spoils_numbers);
         for (batch, token) in instead.into_iter().rev() {
             self.bytes += batch.size();
             self.batches.push_front(Entry::new(batch, token));
@@ -471,7 +491,7 @@ impl<T> Partition<T> {
             if free && wanted(&entry.token) {
                 self.bytes -= entry.batch.size();
                 if let Some(hole) = &mut self.hole {
-                    hole.spoilt |= entry.uncertain;
+                    hole.spoilt |= entry.spoils_numbers();
                 }
                 withdrawn.push(entry);
             } else {

@@ -1,7 +1,7 @@
 //! One scenario per rule of the producer. Their interplay is the model's (`model.rs`).
 
 use super::*;
-use crate::testing::{batch, start};
+use crate::testing::{batch, message_set, start};
 use kafka_record::BatchHeader;
 use std::time::Duration;
 
@@ -55,6 +55,10 @@ impl Scenario {
         let set = self.state.poll_request(node, self.now, 1 << 20)?;
         assert_eq!(set.node, node);
         let texts = set.batches.iter().map(|sent| {
+            assert_eq!(sent.header.is_empty(), set.is_message_sets);
+            if set.is_message_sets {
+                return format!("{}: message set", sent.tp);
+            }
             let header = BatchHeader::parse(&sent.header).unwrap();
             let (producer, sequence, count) = (header.producer_id, header.base_sequence, header.record_count);
             format!("{}: {producer}/{sequence}+{count}", sent.tp)
@@ -122,7 +126,15 @@ fn text(event: &ProducerEvent<u32>) -> String {
         } => format!("acked {tp} #{token} somewhere"),
         ProducerEvent::Refused { tp, token, error, .. } => format!("refused {tp} #{token} {error}"),
         ProducerEvent::LeaderStale { tp, error } => format!("stale {tp} {error}"),
-        ProducerEvent::Retrying { tp, error, attempt } => format!("retry {attempt} of {tp} {error}"),
+        ProducerEvent::Retrying {
+            tp,
+            error,
+            attempt,
+            may_be_doubled,
+        } => {
+            let perhaps = if *may_be_doubled { ", perhaps twice" } else { "" };
+            format!("retry {attempt} of {tp} {error}{perhaps}")
+        }
         ProducerEvent::Stopped { tp, reason } => format!("stopped {tp} {reason:?}"),
         ProducerEvent::IdentityNeeded { tp: Some(tp) } => format!("identity for {tp}"),
         ProducerEvent::IdentityNeeded { tp: None } => "identity".to_owned(),
@@ -883,4 +895,98 @@ fn without_idempotence_one_unnumbered_batch_at_a_time() {
     scenario.expect_request(ONE, "t-0: -1/-1+1");
     let refused = scenario.state.set_partition_identity(&tp(0), FRESH);
     assert_eq!(refused, Err(ProducerStateError::NotIdempotent));
+}
+
+// === topics in an old message format ===
+
+impl Scenario {
+    /// Enqueues message sets of one record each to partition 0.
+    fn enqueue_message_sets(&mut self, tokens: impl IntoIterator<Item = u32>) {
+        for token in tokens {
+            self.state.enqueue(&tp(0), message_set(&[token]), token);
+        }
+    }
+}
+
+#[test]
+fn message_sets_go_without_an_identity_and_one_at_a_time() {
+    let mut scenario = Scenario::with(ProducerConfig::default());
+    scenario.enqueue_message_sets([1, 2, 3]);
+    let id = scenario.expect_request(ONE, "t-0: message set");
+    assert_eq!(scenario.request(ONE), None);
+    scenario.answer(id, ErrorCode::NONE, 0);
+    assert_eq!(scenario.events(), ["identity", "acked t-0 #1 at 0"]);
+    let id = scenario.expect_request(ONE, "t-0: message set");
+    assert_eq!(scenario.request(ONE), None, "also behind an ack");
+    scenario.answer(id, ErrorCode::REQUEST_TIMED_OUT, -1);
+    assert_eq!(
+        scenario.events(),
+        ["retry 1 of t-0 REQUEST_TIMED_OUT[7], perhaps twice"]
+    );
+    scenario.wait();
+    let id = scenario.expect_request(ONE, "t-0: message set");
+    scenario.answer(id, ErrorCode::NOT_ENOUGH_REPLICAS, -1);
+    assert_eq!(scenario.events(), ["retry 2 of t-0 NOT_ENOUGH_REPLICAS[19]"]);
+}
+
+#[test]
+fn message_sets_and_record_batches_go_in_requests_of_their_own_and_neither_waits_for_the_other() {
+    let mut scenario = Scenario::new();
+    scenario.warm_up();
+    scenario.state.enqueue(&tp(1), message_set(&[10]), 10);
+    scenario.enqueue([1, 2], 1);
+    scenario.state.enqueue(&tp(2), message_set(&[20]), 20);
+    scenario.expect_request(ONE, "t-1: message set, t-2: message set");
+    scenario.expect_request(ONE, "t-0: 7/1+1");
+    scenario.expect_request(ONE, "t-0: 7/2+1");
+    assert_eq!(scenario.request(ONE), None);
+}
+
+#[test]
+fn of_one_partition_the_two_kinds_are_never_on_their_way_together() {
+    let mut scenario = Scenario::new();
+    scenario.warm_up();
+    scenario.enqueue([1], 1);
+    scenario.enqueue_message_sets([2]);
+    scenario.enqueue([3], 1);
+    for (text, offset) in [("t-0: 7/1+1", 1), ("t-0: message set", 2), ("t-0: 7/2+1", 3)] {
+        let id = scenario.expect_request(ONE, text);
+        assert_eq!(scenario.request(ONE), None, "behind {text}");
+        scenario.answer(id, ErrorCode::NONE, offset);
+    }
+    assert_eq!(scenario.events().len(), 3);
+}
+
+/// Its halves have no numbers, either, that would have to be fresh ones.
+#[test]
+fn a_refused_message_set_spoils_no_number() {
+    let mut scenario = Scenario::new();
+    scenario.enqueue_message_sets([1]);
+    let id = scenario.expect_request(ONE, "t-0: message set");
+    scenario.answer(id, ErrorCode::REQUEST_TIMED_OUT, -1);
+    scenario.wait();
+    let id = scenario.expect_request(ONE, "t-0: message set");
+    scenario.answer(id, ErrorCode::INVALID_TIMESTAMP, -1);
+    assert_eq!(
+        scenario.events().last().map(String::as_str),
+        Some("refused t-0 #1 INVALID_TIMESTAMP[32]")
+    );
+    let halves = Resolution::Replace(vec![(message_set(&[1]), 2)]);
+    scenario.state.resolve(&tp(0), halves).unwrap();
+    assert_eq!(scenario.events(), [""; 0]);
+    scenario.expect_request(ONE, "t-0: message set");
+}
+
+/// It halts; dropped as a refused record, it would only be the first of all.
+#[test]
+fn a_topic_that_takes_no_numbered_batches_stops_with_all_of_them() {
+    let mut scenario = Scenario::new();
+    scenario.enqueue([1, 2], 3);
+    let id = scenario.expect_request(ONE, "t-0: 7/0+3");
+    scenario.answer(id, ErrorCode::UNSUPPORTED_FOR_MESSAGE_FORMAT, -1);
+    assert_eq!(
+        scenario.events(),
+        ["stopped t-0 Unfit(UNSUPPORTED_FOR_MESSAGE_FORMAT[43])"]
+    );
+    assert_eq!(scenario.state.withdraw(&tp(0), |_| true), [1, 2]);
 }

@@ -41,6 +41,8 @@ pub struct ProduceBatchSet {
     pub node: NodeId,
     /// At most one batch per partition; never empty.
     pub batches: Vec<Sent>,
+    /// All of them are message sets, which Produce carries before v3 alone; else none is.
+    pub is_message_sets: bool,
     /// Sum of the sizes of the batches, headers included.
     pub bytes: usize,
 }
@@ -90,6 +92,8 @@ pub enum ProducerEvent<T> {
         tp: TopicPartition,
         error: ErrorCode,
         attempt: u32,
+        /// The first of them has no number, and may have been stored: then it will be there twice.
+        may_be_doubled: bool,
     },
     /// Nothing more is sent to this partition, and nothing of it is in flight any more:
     /// [`ProducerState::withdraw`](super::ProducerState::withdraw) gives back all that is left. Told once.

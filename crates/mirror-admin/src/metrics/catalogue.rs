@@ -79,7 +79,7 @@ catalogue! {
     SKIPPED_RECORDS = Counter "heliostat_skipped_records_total" FLOW, "records",
         "Records left out by heliostat skip";
     STRIPPED_HEADERS_RECORDS = Counter "heliostat_stripped_headers_records_total" FLOW, "records",
-        "Records mirrored without their headers, because the target is older than Kafka 0.11";
+        "Records mirrored without their headers, because the target's message format is older than Kafka 0.11";
     DEAD_LETTERED_RECORDS = Counter "heliostat_dead_lettered_records_total" FLOW, "records",
         "Records that went to a dead-letter topic instead of their own";
     ACCEPTED_LOSS_OFFSETS = Counter "heliostat_accepted_loss_offsets_total" FLOW, "offsets",

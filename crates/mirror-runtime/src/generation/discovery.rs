@@ -24,7 +24,7 @@ use crate::routing::{CHUNKS, Routing, RoutingOutlets};
 use crate::run_error::RunError;
 use crate::start_positions::{Start, Starting};
 use crate::target_topics::{
-    NotReady, SourceLog, TargetShape, WantedTopic, count, describe_settings, replication_factor,
+    LogFormat, NotReady, SourceLog, TargetShape, WantedTopic, count, describe_settings, replication_factor,
 };
 
 /// How a partition is started.
@@ -160,6 +160,10 @@ impl Generation {
         self.flow.target_topics.tell(name, prepared.as_ref().err());
         match prepared {
             Ok(target) => {
+                let formats = self.flow.abilities.target_formats;
+                if known.is_none() && formats.of_topic(target.log_format) != formats.usual() {
+                    events::old_log_format(&target_name, target.log_format == LogFormat::MessageSetV0);
+                }
                 let target = match (self.flow.config.partitioning, known) {
                     (Partitioning::ByKey, Some(known)) => known.target,
                     _ => target,
@@ -380,7 +384,7 @@ impl Generation {
                     target_partitions: target.partitions,
                 },
             },
-            target_format: match self.flow.abilities.target_format {
+            target_format: match self.flow.abilities.target_formats.of_topic(target.log_format) {
                 TargetFormat::RecordBatchV2 => mirror_router::TargetFormat::RecordBatchV2,
                 TargetFormat::MessageSetV1 => mirror_router::TargetFormat::MessageSetV1 {
                     headers: flow.unsupported_headers,

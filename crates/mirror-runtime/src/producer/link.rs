@@ -46,6 +46,8 @@ pub(crate) enum LinkEvent {
 pub(crate) struct LinkRequest {
     pub(crate) request_id: u64,
     pub(crate) request: ProduceRequest,
+    /// The newest version that carries what is in it.
+    pub(crate) version_max: i16,
 }
 
 /// The task behind one target broker.
@@ -55,7 +57,7 @@ pub(crate) struct Link {
     pub(crate) ownership: Arc<Ownership>,
     pub(crate) events: mpsc::Sender<LinkEvent>,
     pub(crate) backoff: BackoffConfig,
-    /// Those that carry what the producer sends.
+    /// One of them a broker must know.
     pub(crate) versions: VersionRange,
     /// How long a broker may take to answer a produce request.
     pub(crate) timeout: Duration,
@@ -139,7 +141,6 @@ impl Link {
         let mut muted_until = Instant::now();
         let options = CallOptions {
             timeout: self.timeout,
-            version_max: self.versions.max,
             // A request may wait for the socket for long after it was handed over.
             gate: Some(Gate::new({
                 let ownership = Arc::clone(&self.ownership);
@@ -163,12 +164,13 @@ impl Link {
                     }
                 }
                 request = queue.recv(), if in_flight.len() < REQUESTS_IN_FLIGHT_MAX && !muted => {
-                    let LinkRequest { request_id, request } = request?;
+                    let LinkRequest { request_id, request, version_max } = request?;
+                    let options = CallOptions { version_max, ..options.clone() };
                     sleep_until(muted_until).await;
                     if !self.owns() {
                         return None;
                     }
-                    match connection.start(&request, options.clone()).await {
+                    match connection.start(&request, options).await {
                         Ok(started) => in_flight.push_back((request_id, started)),
                         Err(error) => return self.owns().then_some(error),
                     }

@@ -20,7 +20,6 @@ use kafka_client_core::backoff::{Backoff, BackoffConfig};
 use kafka_client_core::producer_state::{
     ProduceBatchSet, ProducerConfig, ProducerEvent, ProducerState, StopReason,
 };
-use kafka_client_core::retry::produce_certainly_not_appended;
 use kafka_record::{CodecContexts, OutgoingBatch};
 use kafka_wire::api::produce::{ProducePartition, ProduceRequest, ProduceResponse, ProduceTopic};
 use kafka_wire::error_code::ErrorCode;
@@ -112,7 +111,7 @@ pub(crate) struct Producer {
 #[derive(Debug, Clone)]
 pub(crate) struct ProducerSettings {
     pub(crate) idempotent: bool,
-    /// What the target takes: it decides the version of the requests.
+    /// What every broker of the target has to take.
     pub(crate) target_format: TargetFormat,
     pub(crate) in_flight_per_partition: usize,
     pub(crate) request_bytes_max: usize,
@@ -282,6 +281,7 @@ impl Producer {
                 let request_id = set.request_id;
                 let request = LinkRequest {
                     request_id,
+                    version_max: version_max(&set),
                     request: produce_request(set, self.settings.timeout),
                 };
                 if requests.try_send(request).is_err() {
@@ -389,9 +389,14 @@ impl Producer {
                 tracing::debug!(%tp, %error, "target partition moved");
                 self.shared.refresh_target.notify_one();
             }
-            ProducerEvent::Retrying { tp, error, attempt } => {
+            ProducerEvent::Retrying {
+                tp,
+                error,
+                attempt,
+                may_be_doubled,
+            } => {
                 self.shared.counters.retried();
-                if !self.settings.idempotent && !produce_certainly_not_appended(error) {
+                if may_be_doubled {
                     self.shared.counters.possibly_duplicated(1);
                 }
                 if matches!(
@@ -477,6 +482,16 @@ impl Drop for Producer {
             .counters
             .possibly_duplicated(self.state.unsettled_batches());
     }
+}
+
+/// The newest version of Produce that carries these batches.
+fn version_max(set: &ProduceBatchSet) -> i16 {
+    let format = if set.is_message_sets {
+        TargetFormat::MessageSetV1
+    } else {
+        TargetFormat::RecordBatchV2
+    };
+    format.produce_versions().max
 }
 
 /// One request of all its batches. The broker takes one batch per partition and request.

@@ -132,7 +132,7 @@ pub(in super::super) const FLOW: SectionKeys = SectionKeys {
             "unsupported_headers",
             "\"halt\" or \"strip\"",
             "\"halt\"",
-            "When a record has headers and the target is older than Kafka 0.11, which knows none: halt the partition, or mirror the record without them and count it.",
+            "When a record has headers and the message format of the target or of its topic is older than Kafka 0.11 and has none: halt the partition, or mirror the record without them and count it.",
         ),
         described(
             "bytes_per_second",
