@@ -365,8 +365,18 @@ fn brokers_are_followed_and_zookeeper_may_be_away() {
         // Frozen for longer than its session with ZooKeeper, it loses what it held there, and takes it again.
         mirror.process.signal(Signal::Stop)?;
         ground.wait_for_owners(&[])?;
+        // All but what an old consumer was quicker with: that is its, until it goes.
+        let owner = format!("/consumers/{}/owners/{}/0", ground.world.group(), ground.topic);
+        ground
+            .znodes()
+            .hold(&owner, "g_broker1-1700000000000-0a1b2c3d-0")?;
         mirror.process.signal(Signal::Continue)?;
+        mirror.wait_for_line(
+            &["partition 0", "halted", "old consumer g_broker1-1700000000000"],
+            LIMIT,
+        )?;
         ground.wait_for_owners(&["0", "1", "2", "3"])?;
+        ground.znodes().delete(&owner)?;
 
         ensure!(ground.source.add_broker()? == 3);
         ground.source.remove_broker(1)?;

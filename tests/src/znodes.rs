@@ -36,6 +36,11 @@ impl Znodes {
         self.call("znode_set", path, Some(text)).map(drop)
     }
 
+    /// Makes a znode that ends with the session of the kit's Java side; parents that are missing are made.
+    pub fn hold(&self, path: &str, text: &str) -> Result<()> {
+        self.call("znode_hold", path, Some(text)).map(drop)
+    }
+
     /// The names of a znode's children, sorted; none where there is no such znode.
     pub fn children(&self, path: &str) -> Result<Vec<String>> {
         Ok(serde_json::from_value(self.call(

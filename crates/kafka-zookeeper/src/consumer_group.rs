@@ -13,7 +13,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use kafka_wire::ids::TopicPartition;
+use kafka_wire::ids::{TopicId, TopicPartition};
+use serde_json::Value;
 
 use crate::error::{ErrorCode, ZooKeeperError};
 use crate::operation::Stat;
@@ -32,6 +33,19 @@ pub struct StoredOffset {
     pub written_ms: i64,
     /// Which topic it counts in.
     pub life: TopicLife,
+    /// The topic that has the name now, where it was asked for and is there.
+    pub topic: Option<TopicNode>,
+}
+
+/// A topic as `/brokers/topics/TOPIC` shows it. Two of one name that lived one after the other differ in this.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TopicNode {
+    /// The transaction that made it.
+    pub created_zxid: i64,
+    /// When it was made, in milliseconds since 1970 UTC by ZooKeeper's clock.
+    pub created_ms: i64,
+    /// [`TopicId::ZERO`] where its brokers gave it none (before 2.8, KIP-516).
+    pub topic_id: TopicId,
 }
 
 /// Does an offset belong to the topic that has the name now? ZooKeeper's transactions tell, not its clock: offsets of a
@@ -54,14 +68,29 @@ pub enum TopicLife {
 pub enum Claim {
     /// The partition is ours.
     Held,
-    /// Somebody else has it; what their node says.
-    HeldBy(String),
+    /// Somebody else has it.
+    HeldBy {
+        /// What their node says.
+        who: String,
+        /// The node is ephemeral, so its owner lives; one that was made by hand says nothing.
+        lives: bool,
+    },
 }
 
 /// The consumers of the group that live, sorted.
 pub async fn live_ids(session: &Session, group: &str) -> Result<Vec<String>, ZooKeeperError> {
     let ids = session.children(&format!("/consumers/{group}/ids")).await?;
     Ok(ids.unwrap_or_default())
+}
+
+/// The topic that has this name now; `None` where there is none.
+pub async fn topic(session: &Session, name: &str) -> Result<Option<TopicNode>, ZooKeeperError> {
+    let found = session.data(&format!("/brokers/topics/{name}")).await?;
+    Ok(found.map(|(data, stat)| TopicNode {
+        created_zxid: stat.created_zxid,
+        created_ms: stat.created_ms,
+        topic_id: topic_id(&data),
+    }))
 }
 
 /// All offsets stored for topics that are `wanted`.
@@ -76,7 +105,7 @@ pub async fn offsets(
         if !wanted(&topic) {
             continue;
         }
-        let created = session.stat(&format!("/brokers/topics/{topic}")).await?;
+        let life = self::topic(session, &topic).await?;
         let topic: Arc<str> = topic.into();
         let partitions = session.children(&format!("{folder}/{topic}")).await?;
         for name in partitions.unwrap_or_default() {
@@ -92,7 +121,7 @@ pub async fn offsets(
                 topic: Arc::clone(&topic),
                 partition,
             };
-            found.insert(tp, stored(path, &data, stat, created));
+            found.insert(tp, stored(path, &data, stat, life));
         }
     }
     Ok(found)
@@ -154,8 +183,14 @@ pub async fn claim(
     }
     Ok(match session.data(&path).await? {
         Some((_, stat)) if stat.owner_session == session.id() => Claim::Held,
-        Some((data, _)) => Claim::HeldBy(shown(&data)),
-        None => Claim::HeldBy("somebody who has just gone".to_owned()),
+        Some((data, stat)) => Claim::HeldBy {
+            who: shown(&data),
+            lives: stat.owner_session != 0,
+        },
+        None => Claim::HeldBy {
+            who: "somebody who has just gone".to_owned(),
+            lives: false,
+        },
     })
 }
 
@@ -190,11 +225,12 @@ pub fn offset_path(group: &str, tp: &TopicPartition) -> String {
     format!("/consumers/{group}/offsets/{}/{}", tp.topic, tp.partition)
 }
 
-fn owner_path(group: &str, tp: &TopicPartition) -> String {
+/// Where an old consumer says that it reads a partition, below the chroot.
+pub fn owner_path(group: &str, tp: &TopicPartition) -> String {
     format!("/consumers/{group}/owners/{}/{}", tp.topic, tp.partition)
 }
 
-fn stored(path: String, data: &[u8], stat: Stat, topic: Option<Stat>) -> StoredOffset {
+fn stored(path: String, data: &[u8], stat: Stat, topic: Option<TopicNode>) -> StoredOffset {
     let text = shown(data);
     let offset = text.trim().parse().ok().filter(|offset: &i64| *offset >= 0);
     StoredOffset {
@@ -209,7 +245,15 @@ fn stored(path: String, data: &[u8], stat: Stat, topic: Option<Stat>) -> StoredO
             },
             Some(_) => TopicLife::Current,
         },
+        topic,
     }
+}
+
+/// The topic's JSON has its id since version 3 (`kafka.zk.TopicZNode`). What cannot be read has none.
+fn topic_id(data: &[u8]) -> TopicId {
+    let json: Option<Value> = serde_json::from_slice(data).ok();
+    let text = json.as_ref().and_then(|json| json.get("topic_id")?.as_str());
+    text.and_then(|text| text.parse().ok()).unwrap_or(TopicId::ZERO)
 }
 
 /// A node's text, for people: short, and without control characters.
@@ -261,12 +305,30 @@ mod tests {
                 String::new(),
                 b"1",
                 stat(1, written),
-                topic.map(|made| stat(made, made)),
+                topic.map(|created_zxid| TopicNode {
+                    created_zxid,
+                    created_ms: 1_000,
+                    topic_id: TopicId::ZERO,
+                }),
             )
             .life
         };
         assert_eq!(life(10, Some(9)), TopicLife::Current);
         assert_eq!(life(10, Some(11)), TopicLife::Former { created_ms: 1_000 });
         assert_eq!(life(10, None), TopicLife::Unknown);
+    }
+
+    #[test]
+    fn a_topic_of_2_8_has_an_id_and_an_older_one_has_none() {
+        let since_2_8 = br#"{"partitions":{"0":[1]},"topic_id":"AAECAwQFBgcICQoLDA0ODw","version":3}"#;
+        assert_eq!(topic_id(since_2_8).to_string(), "AAECAwQFBgcICQoLDA0ODw");
+        for other in [
+            &br#"{"version":1,"partitions":{"0":[1]}}"#[..],
+            b"",
+            b"[",
+            b"{\"topic_id\":7}",
+        ] {
+            assert_eq!(topic_id(other), TopicId::ZERO);
+        }
     }
 }

@@ -81,6 +81,14 @@ pub enum HaltReason {
         /// Why not, with what it holds and what the group on the brokers has.
         detail: String,
     },
+    /// An old consumer reads the partition, by ZooKeeper's account.
+    #[error("old consumer {owner} owns it in ZooKeeper ({path}) and copies it")]
+    OwnedByOldConsumer {
+        /// The owner's node.
+        path: String,
+        /// What it says.
+        owner: String,
+    },
     /// Bytes from the source that are no valid record batch, also after fetching them again.
     #[error("the batch at offset {offset} is corrupt on the source: {detail}")]
     Corrupt {
@@ -255,6 +263,7 @@ impl HaltReason {
             Self::Diverged { .. } => "diverged",
             Self::PositionMissing { .. } => "position_missing",
             Self::NotAdopted { .. } => "not_adopted",
+            Self::OwnedByOldConsumer { .. } => "owned_by_old_consumer",
             Self::Corrupt { .. } => "corrupt",
             Self::BatchTooLarge { .. } => "batch_too_large",
             Self::HeadersNotKept { .. } => "headers_not_kept",
@@ -285,6 +294,7 @@ impl HaltReason {
             Self::AnchorMismatch { .. }
             | Self::PositionMissing { .. }
             | Self::NotAdopted { .. }
+            | Self::OwnedByOldConsumer { .. }
             | Self::Unauthorized { .. }
             | Self::TargetTopic { .. } => None,
         }
@@ -303,6 +313,7 @@ impl HaltReason {
             Self::TopicRecreated { .. }
             | Self::PositionMissing { .. }
             | Self::NotAdopted { .. }
+            | Self::OwnedByOldConsumer { .. }
             | Self::Corrupt { .. }
             | Self::BatchTooLarge { .. }
             | Self::CodecNotInFormat { .. }

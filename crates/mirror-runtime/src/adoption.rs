@@ -4,8 +4,9 @@
 //! | on the brokers | in ZooKeeper | so |
 //! |---|---|---|
 //! | none | written since the topic was made | ZooKeeper's is adopted |
+//! | none | adopted once, and left behind since | the partition halts: nobody knows how far the mirror came from there |
 //! | none | older than the topic, or unreadable | the partition halts: nobody knows how far the old mirror came in this topic |
-//! | any | what we wrote back ourselves | the brokers': whoever changed it since meant that |
+//! | any | what we wrote back ourselves, or left behind | the brokers': whoever changed it since meant that |
 //! | ours | larger | ZooKeeper's is adopted: an old mirror went on where we had ended |
 //! | ours | smaller, or of no use | the brokers' |
 //! | of others | both can be used | the larger, as such a consumer chose with `offsets.storage=kafka`; both are told |
@@ -20,6 +21,17 @@ pub(crate) struct BrokersPosition {
     pub(crate) offset: i64,
     /// Committed by heliostat: its text says so.
     pub(crate) is_ours: bool,
+}
+
+/// What this instance knows of the value in ZooKeeper.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Known {
+    /// Nothing: somebody else put it there, or another host of ours.
+    Nothing,
+    /// It was our position when it was written.
+    WrittenByUs,
+    /// We went on from there, and it did not follow: nothing was written back.
+    LeftBehind,
 }
 
 /// What becomes of a partition that has an offset in ZooKeeper.
@@ -41,32 +53,36 @@ pub(crate) struct Adoption {
     pub(crate) differ: Option<&'static str>,
 }
 
-/// Decides for one partition. `written_by_us`: ZooKeeper holds what we wrote back last.
-pub(crate) fn decide(
-    brokers: Option<BrokersPosition>,
-    zookeeper: &StoredOffset,
-    written_by_us: bool,
-) -> Adoption {
+/// Decides for one partition.
+pub(crate) fn decide(brokers: Option<BrokersPosition>, zookeeper: &StoredOffset, known: Known) -> Adoption {
     let told = |verdict, differ| Adoption { verdict, differ };
+    let is_known = known != Known::Nothing;
     let usable = usable(zookeeper);
     let Some(brokers) = brokers else {
         return match usable {
+            Ok(offset) if known == Known::LeftBehind => {
+                let detail = format!(
+                    "mirroring went on from its offset {offset} once and wrote nothing back, and the group on the brokers has no \
+                     position any more: nobody knows how far the mirror came"
+                );
+                told(halt(zookeeper, &detail, None), None)
+            }
             Ok(offset) => told(Verdict::Adopt(offset), None),
             Err(detail) => told(halt(zookeeper, &detail, None), None),
         };
     };
     let offset = match usable {
         Ok(offset) => offset,
-        Err(_) if brokers.is_ours || written_by_us => return told(Verdict::Brokers, None),
+        Err(_) if brokers.is_ours || is_known => return told(Verdict::Brokers, None),
         Err(detail) => return told(halt(zookeeper, &detail, Some(brokers.offset)), None),
     };
     if offset == brokers.offset {
         return told(Verdict::Brokers, None);
     }
-    if written_by_us {
+    if is_known {
         // Behind our own position it is only late.
         let differ = (!brokers.is_ours)
-            .then_some("ZooKeeper has what we wrote back, and the group on the brokers was changed since");
+            .then_some("ZooKeeper has what we knew already, and the group on the brokers was changed since");
         return told(Verdict::Brokers, differ);
     }
     match (brokers.is_ours, offset > brokers.offset) {
@@ -129,6 +145,7 @@ mod tests {
             version: 1,
             written_ms: 1_000_000,
             life,
+            topic: None,
         }
     }
 
@@ -138,13 +155,41 @@ mod tests {
 
     fn verdict(brokers: Option<(i64, bool)>, zookeeper: &StoredOffset) -> Verdict {
         let brokers = brokers.map(|(offset, is_ours)| BrokersPosition { offset, is_ours });
-        decide(brokers, zookeeper, false).verdict
+        decide(brokers, zookeeper, Known::Nothing).verdict
     }
 
     #[test]
     fn the_first_start_goes_on_where_the_old_mirror_ended() {
         let offset = stored(4711, TopicLife::Current);
         assert_eq!(verdict(None, &offset), Verdict::Adopt(4711));
+    }
+
+    /// Found by reading: without write-back, a mirror that was stopped for longer than the brokers keep offsets adopted the old
+    /// mirror's last offset once more, and doubled months.
+    #[test]
+    fn an_offset_that_was_left_behind_is_not_adopted_twice() {
+        let offset = stored(4711, TopicLife::Current);
+        let Verdict::Halt(reason) = decide(None, &offset, Known::LeftBehind).verdict else {
+            panic!("adopted");
+        };
+        assert_eq!(
+            reason.to_string(),
+            "the position at /consumers/g/offsets/t/0 in ZooKeeper cannot be adopted: mirroring went on from its offset 4711 once \
+             and wrote nothing back, and the group on the brokers has no position any more: nobody knows how far the mirror came"
+        );
+        assert_eq!(
+            decide(None, &offset, Known::WrittenByUs).verdict,
+            Verdict::Adopt(4711)
+        );
+        // An operator's word for a position below it holds.
+        let resumed = BrokersPosition {
+            offset: 0,
+            is_ours: true,
+        };
+        assert_eq!(
+            decide(Some(resumed), &offset, Known::LeftBehind).verdict,
+            Verdict::Brokers
+        );
     }
 
     #[test]
@@ -160,7 +205,7 @@ mod tests {
                 offset: brokers.0,
                 is_ours: brokers.1,
             };
-            let adoption = decide(Some(position), &offset, false);
+            let adoption = decide(Some(position), &offset, Known::Nothing);
             assert_eq!(adoption.verdict, expected, "{brokers:?}");
             assert!(adoption.differ.is_some(), "{brokers:?}");
         }
@@ -171,7 +216,7 @@ mod tests {
                     is_ours: false
                 }),
                 &offset,
-                false
+                Known::Nothing
             ),
             Adoption {
                 verdict: Verdict::Brokers,
@@ -187,9 +232,11 @@ mod tests {
             offset: 100,
             is_ours: false,
         };
-        let adoption = decide(Some(rewound), &stored(500, TopicLife::Current), true);
-        assert_eq!(adoption.verdict, Verdict::Brokers);
-        assert!(adoption.differ.is_some());
+        for known in [Known::WrittenByUs, Known::LeftBehind] {
+            let adoption = decide(Some(rewound), &stored(500, TopicLife::Current), known);
+            assert_eq!(adoption.verdict, Verdict::Brokers);
+            assert!(adoption.differ.is_some());
+        }
     }
 
     /// As after a kill: positions are written back later than they are stored on the brokers.
@@ -200,7 +247,7 @@ mod tests {
             is_ours: true,
         };
         assert_eq!(
-            decide(Some(ours), &stored(500, TopicLife::Current), true),
+            decide(Some(ours), &stored(500, TopicLife::Current), Known::WrittenByUs),
             Adoption {
                 verdict: Verdict::Brokers,
                 differ: None

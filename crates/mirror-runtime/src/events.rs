@@ -492,11 +492,29 @@ pub(crate) fn positions_differ(tp: &TopicPartition, differ: Differ) {
     );
 }
 
-pub(crate) fn written_by_others(tp: &TopicPartition, path: &str, theirs: Option<i64>, ours: i64) {
+pub(crate) fn written_by_others(
+    tp: &TopicPartition,
+    path: &str,
+    theirs: Option<i64>,
+    ours: i64,
+    stays: bool,
+) {
     let theirs = theirs.map_or_else(|| "no offset".to_owned(), |offset| format!("offset {offset}"));
+    let so = if stays {
+        "it is the larger, so nothing is written over it before the next start decides which one holds"
+    } else {
+        "ours is written over it"
+    };
     warn!(
         topic = %tp.topic, partition = tp.partition,
-        "somebody else wrote {theirs} into {path} in ZooKeeper while this mirror stands at {ours}"
+        "somebody else wrote {theirs} into {path} in ZooKeeper while this mirror stands at {ours}: {so}"
+    );
+}
+
+pub(crate) fn position_of_former_topic(tp: &TopicPartition, path: &str, offset: i64, why: &str) {
+    warn!(
+        topic = %tp.topic, partition = tp.partition, offset,
+        "the position is not written back to {path} in ZooKeeper: {why}, and the position counts in the one that was mirrored"
     );
 }
 

@@ -197,19 +197,24 @@ impl Flow {
             .set_assigned(Some(ownership.partitions().cloned().collect()));
         let mut ownership = Arc::new(ownership);
         loop {
+            // Before positions are judged: what is held there nobody moves any more.
+            context.store.own(&ownership);
             let generation = tokio::select! {
                 biased;
                 () = stop.requested() => return Some(FlowEnd::Shutdown),
-                event = self.membership.next_event() => return match event {
-                    MembershipEvent::Failed(error) => Some(FlowEnd::Failed(RunError::Membership(error))),
-                    MembershipEvent::Assigned(_) | MembershipEvent::Revoking { .. } | MembershipEvent::Lost { .. } => None,
-                },
+                event = self.membership.next_event() => {
+                    let end = match event {
+                        MembershipEvent::Failed(error) => Some(FlowEnd::Failed(RunError::Membership(error))),
+                        MembershipEvent::Assigned(_) | MembershipEvent::Revoking { .. } | MembershipEvent::Lost { .. } => None,
+                    };
+                    context.store.let_go();
+                    return end;
+                }
                 started = start_generation(&context, &ownership) => match started {
                     Ok(generation) => generation,
                     Err(error) => return Some(FlowEnd::Failed(error)),
                 },
             };
-            context.store.own(&ownership);
             match self.mirror(generation, stop).await {
                 Ended::Flow(end) => return Some(end),
                 Ended::Assignment => return None,

@@ -11,6 +11,7 @@ mod drain;
 mod elections;
 mod missing_positions;
 mod not_started;
+mod old_owners;
 mod trouble;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,6 +26,7 @@ use tokio::time::{Instant, sleep_until};
 use self::anchors::Waiting;
 use self::elections::Elections;
 use self::not_started::TopicNotReady;
+use self::old_owners::OldOwnersWatch;
 use crate::committer::Committer;
 use crate::control::FlowCommand;
 use crate::events;
@@ -62,6 +64,7 @@ pub(crate) struct Generation {
     partitions: BTreeMap<TopicPartition, SupervisedPartition>,
     /// Partitions whose last mirrored batch is being looked for.
     waiting: Waiting,
+    old_owners: OldOwnersWatch,
     fetchers: BTreeMap<NodeId, FetcherHandle>,
     troubles: (mpsc::Sender<Trouble>, mpsc::Receiver<Trouble>),
     to_producer: mpsc::Sender<TargetBatch>,
@@ -157,6 +160,7 @@ impl Generation {
             not_ready: BTreeMap::new(),
             partitions: BTreeMap::new(),
             waiting: Waiting::new(),
+            old_owners: OldOwnersWatch::new(&flow.store),
             fetchers: BTreeMap::new(),
             troubles: mpsc::channel(TROUBLES),
             to_producer,
@@ -192,6 +196,11 @@ impl Generation {
                     Err(panicked) => RunError::Panicked(panicked),
                 }),
                 checked = self.waiting.checks.next() => self.handle_checked(checked),
+                () = self.old_owners.changed() => {
+                    if self.handle_old_owners() {
+                        return Ok(());
+                    }
+                }
                 Some(command) = commands.recv() => {
                     if self.obey(command).await {
                         return Ok(());

@@ -17,7 +17,7 @@ use tokio::time::{Instant, timeout};
 use crate::events;
 use crate::ownership::Ownership;
 use crate::run_error::RunError;
-use crate::zookeeper_group::ZooKeeperGroup;
+use crate::zookeeper_group::{Stored, ZooKeeperGroup};
 
 /// How long a group for lag tools may take to be told.
 const TELL_GROUP_MAX: Duration = Duration::from_secs(1);
@@ -114,6 +114,20 @@ impl PositionStore {
         }
     }
 
+    /// Stores positions that were decided: by a policy, by what an old consumer left, by an operator. They count in the topics
+    /// of today, whatever was stored for topics of the same names before.
+    pub(crate) async fn store_decided(
+        &self,
+        ownership: &Ownership,
+        positions: &[PositionToStore],
+    ) -> Result<Vec<(TopicPartition, ErrorCode)>, RunError> {
+        let refused = self.store(ownership, positions).await?;
+        if let Some(zookeeper) = self.zookeeper() {
+            zookeeper.begun(positions.iter().map(|position| position.tp.clone()));
+        }
+        Ok(refused)
+    }
+
     /// Stores positions on behalf of the members that own them. Partitions that were refused one by one are returned.
     pub(crate) async fn store(
         &self,
@@ -143,7 +157,11 @@ impl PositionStore {
                 if let Some(zookeeper) = &own.zookeeper {
                     let is_stored = |tp: &TopicPartition| !refused.iter().any(|(refused, _)| refused == tp);
                     let stored = positions.iter().filter(|position| is_stored(&position.tp));
-                    zookeeper.stored(stored.map(|position| (position.tp.clone(), position.committed.offset)));
+                    zookeeper.stored(stored.map(|position| {
+                        let topic_id = position.topic_id;
+                        let offset = position.committed.offset;
+                        (position.tp.clone(), Stored { offset, topic_id })
+                    }));
                 }
                 Ok(refused)
             }

@@ -70,7 +70,7 @@ pub(crate) struct StartPositions {
 impl StartPositions {
     pub(crate) async fn read(flow: &FlowContext, ownership: &Ownership) -> Result<Self, RunError> {
         let committed = flow.store.read(ownership).await?;
-        let judged = judged(flow, &committed).await?;
+        let judged = judged(flow, ownership, &committed).await?;
         Ok(Self {
             committed,
             judged,
@@ -359,13 +359,14 @@ fn from_listed(listed: ListedOffset, topic_id: TopicId, point: OffsetPoint) -> O
 /// brokers, a ZooKeeper that went away in the meantime is not needed.
 async fn judged(
     flow: &FlowContext,
+    ownership: &Ownership,
     committed: &BTreeMap<TopicPartition, CommittedOffset>,
 ) -> Result<Judged, RunError> {
     let Some(zookeeper) = flow.store.zookeeper() else {
         return Ok(Judged::default());
     };
     let wanted = |topic: &str| flow.config.topics.matches(topic);
-    match zookeeper.judge(committed, wanted).await {
+    match zookeeper.judge(ownership, committed, wanted).await {
         Ok(judged) => Ok(judged),
         Err(_) if flow.topics.are_known_to(committed) => Ok(Judged::default()),
         Err(error) => Err(RunError::ZooKeeper(error)),

@@ -7,9 +7,12 @@
 //!                          written back, at most once within an interval ─▶ generation ends: written back, nodes released
 //! ```
 //! The brokers' group decides who owns what; this follows. So a ZooKeeper that is away stops nobody: it is told, and tried
-//! again. Nothing fences writers there but two things: our lease on the partitions is looked at before each write, and a
-//! write names the version of the node that was last seen, so that what a successor wrote is never written over.
+//! again. Nothing fences writers there but what `owners.rs` and `write_back.rs` do: partitions are held by their owners'
+//! nodes, and a write names the version of the node that was last seen. What is known of the values there outlives the
+//! process in `written_back.rs`.
 
+mod owners;
+mod write_back;
 mod written_back;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,18 +22,22 @@ use std::time::Duration;
 
 use kafka_client::group::CommittedOffset;
 use kafka_wire::ids::TopicPartition;
-use kafka_zookeeper::consumer_group::{self, Claim};
-use kafka_zookeeper::{Ensemble, ErrorCode, Session, ZooKeeperError};
+use kafka_zookeeper::consumer_group::{self, StoredOffset, TopicLife};
+use kafka_zookeeper::{Ensemble, Session, ZooKeeperError};
 use mirror_config::ZooKeeperOffsets;
 use mirror_core::halt::HaltReason;
 use mirror_core::position_metadata::PositionMetadata;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-use crate::adoption::{BrokersPosition, Verdict, decide};
+use crate::adoption::{BrokersPosition, Known, Verdict, decide};
 use crate::events;
 use crate::ownership::Ownership;
 use crate::run_error::RunError;
+use owners::OldOwner;
+pub(crate) use owners::OldOwners;
+use write_back::Positions;
+pub(crate) use write_back::Stored;
 use written_back::WrittenBack;
 
 /// How often nodes that are not held yet are tried again.
@@ -54,6 +61,7 @@ pub(crate) struct ZooKeeperGroup {
     who: String,
     work: Mutex<Work>,
     changed: Notify,
+    old_owners: watch::Sender<OldOwners>,
     keeping: tokio::sync::Mutex<Keeping>,
 }
 
@@ -62,7 +70,9 @@ pub(crate) struct ZooKeeperGroup {
 struct Work {
     ownership: Option<Arc<Ownership>>,
     /// Stored on the brokers in the name of this ownership.
-    positions: BTreeMap<TopicPartition, i64>,
+    positions: Positions,
+    /// Of these, those that were decided anew: they count in the topic of today.
+    begun: BTreeSet<TopicPartition>,
 }
 
 /// What was done.
@@ -73,6 +83,14 @@ struct Keeping {
     /// Partitions that somebody else was told to own.
     told_owned: BTreeSet<TopicPartition>,
     told_live: BTreeSet<String>,
+    /// Partitions whose owner's node is an old consumer's.
+    old_owners: BTreeMap<TopicPartition, OldOwner>,
+    /// Partitions that an old consumer went on with: nothing is written over that before it is judged.
+    barred: BTreeSet<TopicPartition>,
+    /// Partitions of which it is not noted yet that their position counts in the topic of today.
+    begun: BTreeSet<TopicPartition>,
+    /// Partitions whose position was told to count in a topic that is gone.
+    told_dead: BTreeSet<TopicPartition>,
     /// What the offsets' nodes hold, as far as we have seen them.
     nodes: BTreeMap<TopicPartition, Node>,
     written: WrittenBack,
@@ -124,17 +142,22 @@ impl ZooKeeperGroup {
         let interval = offsets.write_back_interval;
         let written = WrittenBack::load(state, &ensemble.to_string());
         Arc::new(Self {
-            who: format!("{group_id}_heliostat-{}", std::process::id()),
+            who: owners::name_of_ours(group_id),
             ensemble,
             group_id: group_id.to_owned(),
             write_back: offsets.write_back.then_some(interval),
             work: Mutex::default(),
             changed: Notify::new(),
+            old_owners: watch::Sender::default(),
             keeping: tokio::sync::Mutex::new(Keeping {
                 session: None,
                 held: BTreeSet::new(),
                 told_owned: BTreeSet::new(),
                 told_live: BTreeSet::new(),
+                old_owners: BTreeMap::new(),
+                barred: BTreeSet::new(),
+                begun: BTreeSet::new(),
+                told_dead: BTreeSet::new(),
                 nodes: BTreeMap::new(),
                 written,
                 write_due: now + interval,
@@ -182,17 +205,26 @@ impl ZooKeeperGroup {
         }
     }
 
-    /// Decides about every partition that has an offset here.
+    /// Holds the partitions that are ours, then decides about every partition that has an offset here.
     pub(crate) async fn judge(
         &self,
+        ownership: &Ownership,
         committed: &BTreeMap<TopicPartition, CommittedOffset>,
         wanted: impl Fn(&str) -> bool,
     ) -> Result<Judged, ZooKeeperError> {
-        let mut keeping = self.keeping.lock().await;
-        let session = self.session(&mut keeping).await?;
+        let keeping = &mut *self.keeping.lock().await;
+        let session = self.session(keeping).await?;
+        self.claim_before_start(keeping, &session, ownership).await?;
+        let is_ours = |committed: &CommittedOffset| PositionMetadata::decode(&committed.metadata).is_some();
+        // Whoever reset the group meant the topic of today.
+        let reset = committed
+            .iter()
+            .filter(|(tp, committed)| ownership.owns(tp) && !is_ours(committed));
+        keeping.begun.retain(|tp| ownership.owns(tp));
+        keeping.begun.extend(reset.map(|(tp, _)| tp.clone()));
         let offsets = consumer_group::offsets(&session, &self.group_id, wanted).await?;
         let mut judged = Judged::default();
-        for (tp, stored) in offsets {
+        for (tp, mut stored) in offsets {
             let node = Node {
                 offset: stored.offset.as_ref().ok().copied(),
                 version: Some(stored.version),
@@ -200,10 +232,14 @@ impl ZooKeeperGroup {
             keeping.nodes.insert(tp.clone(), node);
             let brokers = committed.get(&tp).map(|committed| BrokersPosition {
                 offset: committed.offset,
-                is_ours: PositionMetadata::decode(&committed.metadata).is_some(),
+                is_ours: is_ours(committed),
             });
-            let written_by_us = keeping.written.holds(&tp, node.offset, stored.version);
-            let adoption = decide(brokers, &stored, written_by_us);
+            let known = keeping.written.known(&tp, node.offset, stored.version);
+            if known != Known::Nothing {
+                let counts_in = keeping.written.topic_zxid(&tp);
+                tell_former(&mut stored, counts_in);
+            }
+            let adoption = decide(brokers, &stored, known);
             if let (Some(why), Some(brokers), Some(zookeeper)) = (adoption.differ, brokers, node.offset) {
                 let differ = Differ {
                     brokers: brokers.offset,
@@ -219,6 +255,11 @@ impl ZooKeeperGroup {
                 Verdict::Brokers => {}
             }
         }
+        // What was stored before this is out of date where an old consumer went on.
+        for tp in std::mem::take(&mut keeping.barred) {
+            self.work().positions.remove(&tp);
+        }
+        keeping.barred.extend(keeping.old_owners.keys().cloned());
         Ok(judged)
     }
 
@@ -226,16 +267,21 @@ impl ZooKeeperGroup {
     pub(crate) fn own(&self, ownership: &Arc<Ownership>) {
         let mut work = self.work();
         work.positions.retain(|tp, _| ownership.owns(tp));
+        work.begun.retain(|tp| ownership.owns(tp));
         work.ownership = Some(Arc::clone(ownership));
         drop(work);
         self.changed.notify_one();
     }
 
     /// The brokers have stored these positions.
-    pub(crate) fn stored(&self, positions: impl IntoIterator<Item = (TopicPartition, i64)>) {
-        if self.write_back.is_some() {
-            self.work().positions.extend(positions);
-        }
+    pub(crate) fn stored(&self, positions: impl IntoIterator<Item = (TopicPartition, Stored)>) {
+        self.work().positions.extend(positions);
+    }
+
+    /// The brokers have stored positions that were decided anew rather than reached: they count in the topic of today.
+    pub(crate) fn begun(&self, partitions: impl IntoIterator<Item = TopicPartition>) {
+        self.work().begun.extend(partitions);
+        self.changed.notify_one();
     }
 
     /// The partitions are others' already: nothing more is written.
@@ -250,12 +296,16 @@ impl ZooKeeperGroup {
         let work = std::mem::take(&mut *self.work());
         let deadline = deadline.max(Instant::now() + HAND_OVER_MAX);
         let outcome = timeout_at(deadline, async {
-            let mut keeping = self.keeping.lock().await;
-            let session = self.session(&mut keeping).await?;
+            let keeping = &mut *self.keeping.lock().await;
+            keeping.begun.extend(work.begun);
+            // Whatever is written from here on is noted in its turn.
+            keeping.leave_behind(&work.positions);
+            keeping.save();
+            let session = self.session(keeping).await?;
             if self.write_back.is_some() {
-                self.write(&mut keeping, &session, &work.positions).await?;
+                self.write(keeping, &session, &work.positions).await?;
             }
-            self.release(&mut keeping, &session, |_| false).await
+            self.release(keeping, &session, |_| false).await
         })
         .await;
         match outcome {
@@ -287,8 +337,9 @@ impl ZooKeeperGroup {
                 () = self.changed.notified() => {}
                 () = sleep(TICK) => {}
             }
-            let mut keeping = self.keeping.lock().await;
-            match self.keep_once(&mut keeping).await {
+            let keeping = &mut *self.keeping.lock().await;
+            let kept = self.keep_round(keeping).await;
+            match kept {
                 Ok(()) => {
                     if std::mem::take(&mut keeping.failures) > 0 {
                         events::zookeeper_back(&self.ensemble.to_string());
@@ -302,11 +353,23 @@ impl ZooKeeperGroup {
         }
     }
 
-    async fn keep_once(&self, keeping: &mut Keeping) -> Result<(), ZooKeeperError> {
-        let (ownership, positions) = {
-            let work = self.work();
-            (work.ownership.clone(), work.positions.clone())
+    /// One round, and what is to be kept of it.
+    async fn keep_round(&self, keeping: &mut Keeping) -> Result<(), ZooKeeperError> {
+        let positions = {
+            let mut work = self.work();
+            keeping.begun.append(&mut work.begun);
+            work.positions.clone()
         };
+        let kept = self.keep_once(keeping, &positions).await;
+        if kept.is_err() || self.write_back.is_none() {
+            keeping.leave_behind(&positions);
+        }
+        keeping.save();
+        kept
+    }
+
+    async fn keep_once(&self, keeping: &mut Keeping, positions: &Positions) -> Result<(), ZooKeeperError> {
+        let ownership = self.work().ownership.clone();
         let Some(ownership) = ownership else {
             if !keeping.held.is_empty() {
                 let session = self.session(keeping).await?;
@@ -316,9 +379,8 @@ impl ZooKeeperGroup {
         };
         let session = self.session(keeping).await?;
         self.release(keeping, &session, |tp| ownership.owns(tp)).await?;
-        for tp in ownership.partitions() {
-            self.claim(keeping, &session, tp).await?;
-        }
+        self.claim_all(keeping, &session, &ownership).await?;
+        self.learn_topics(keeping, &session, positions).await?;
         let now = Instant::now();
         if now >= keeping.live_due {
             keeping.live_due = now + LIVE_LOOK;
@@ -329,128 +391,18 @@ impl ZooKeeperGroup {
             }
         }
         // Whoever starts next would take the larger offset for a newer one: a rewind is written at once.
-        let rewound = positions.iter().any(|(tp, offset)| {
+        let rewound = positions.iter().any(|(tp, position)| {
             let known = keeping.nodes.get(tp).and_then(|node| node.offset);
-            known.is_some_and(|known| *offset < known)
+            known.is_some_and(|known| position.offset < known) && !keeping.barred.contains(tp)
         });
         if let Some(interval) = self.write_back
             && (now >= keeping.write_due || rewound)
             && ownership.may_produce().is_ok()
         {
-            self.write(keeping, &session, &positions).await?;
+            self.write(keeping, &session, positions).await?;
             keeping.write_due = Instant::now() + interval;
         }
         Ok(())
-    }
-
-    async fn claim(
-        &self,
-        keeping: &mut Keeping,
-        session: &Session,
-        tp: &TopicPartition,
-    ) -> Result<(), ZooKeeperError> {
-        if keeping.held.contains(tp) {
-            return Ok(());
-        }
-        match consumer_group::claim(session, &self.group_id, tp, &self.who).await? {
-            Claim::Held => {
-                keeping.held.insert(tp.clone());
-                keeping.told_owned.remove(tp);
-            }
-            // An instance of ours that has just handed it over, or an old consumer: that was looked for at the start.
-            Claim::HeldBy(who) => {
-                if keeping.told_owned.insert(tp.clone()) {
-                    events::owned_in_zookeeper(tp, &who);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Releases what is not kept.
-    async fn release(
-        &self,
-        keeping: &mut Keeping,
-        session: &Session,
-        kept: impl Fn(&TopicPartition) -> bool,
-    ) -> Result<(), ZooKeeperError> {
-        let released: Vec<_> = keeping.held.iter().filter(|tp| !kept(tp)).cloned().collect();
-        for tp in &released {
-            consumer_group::release(session, &self.group_id, tp).await?;
-            keeping.held.remove(tp);
-        }
-        let topics: BTreeSet<&str> = released.iter().map(|tp| &*tp.topic).collect();
-        if !topics.is_empty() {
-            consumer_group::tidy_owners(session, &self.group_id, topics).await?;
-        }
-        Ok(())
-    }
-
-    /// Writes the positions that changed.
-    async fn write(
-        &self,
-        keeping: &mut Keeping,
-        session: &Session,
-        positions: &BTreeMap<TopicPartition, i64>,
-    ) -> Result<(), ZooKeeperError> {
-        let mut wrote = false;
-        for (tp, &offset) in positions {
-            let node = match keeping.nodes.get(tp) {
-                Some(node) => *node,
-                None => self.look(keeping, session, tp).await?,
-            };
-            if node.offset == Some(offset) {
-                continue;
-            }
-            match consumer_group::write_offset(session, &self.group_id, tp, offset, node.version).await {
-                Ok(version) => {
-                    let node = Node {
-                        offset: Some(offset),
-                        version: Some(version),
-                    };
-                    keeping.nodes.insert(tp.clone(), node);
-                    keeping.written.note(tp, offset, version);
-                    wrote = true;
-                }
-                Err(error)
-                    if matches!(
-                        error.code(),
-                        Some(ErrorCode::BAD_VERSION | ErrorCode::NODE_EXISTS)
-                    ) =>
-                {
-                    // The next round writes over what we have seen now, if the partition is still ours then.
-                    let theirs = self.look(keeping, session, tp).await?;
-                    let path = consumer_group::offset_path(&self.group_id, tp);
-                    events::written_by_others(tp, &path, theirs.offset, offset);
-                }
-                Err(error) => {
-                    // Nobody knows whether it was carried out.
-                    keeping.nodes.remove(tp);
-                    return Err(error);
-                }
-            }
-        }
-        if wrote && let Err(error) = keeping.written.save() {
-            events::state_not_kept(&error);
-        }
-        Ok(())
-    }
-
-    async fn look(
-        &self,
-        keeping: &mut Keeping,
-        session: &Session,
-        tp: &TopicPartition,
-    ) -> Result<Node, ZooKeeperError> {
-        let found = consumer_group::offset(session, &self.group_id, tp).await?;
-        let node = Node {
-            offset: found
-                .as_ref()
-                .and_then(|found| found.offset.as_ref().ok().copied()),
-            version: found.map(|found| found.version),
-        };
-        keeping.nodes.insert(tp.clone(), node);
-        Ok(node)
     }
 
     /// The session, a new one where the last is over: what that held is gone then.
@@ -464,3 +416,20 @@ impl ZooKeeperGroup {
         Ok(session)
     }
 }
+
+/// What we wrote counts in the topic that we read, even where that was deleted and made again while the write was on its
+/// way, which makes it the younger of the two.
+fn tell_former(stored: &mut StoredOffset, counts_in: Option<i64>) {
+    if let (Some(topic), Some(counts_in)) = (stored.topic, counts_in)
+        && topic.created_zxid != counts_in
+    {
+        stored.life = TopicLife::Former {
+            created_ms: topic.created_ms,
+        };
+    }
+}
+
+#[cfg(test)]
+mod fake;
+#[cfg(test)]
+mod tests;

@@ -43,6 +43,7 @@ final class Operations {
         Map.entry("znode_forget", Znodes::forget),
         Map.entry("znode_get", Znodes::get),
         Map.entry("znode_set", Znodes::set),
+        Map.entry("znode_hold", Znodes::hold),
         Map.entry("znode_children", Znodes::children),
         Map.entry("znode_delete", Znodes::delete),
         Map.entry("dump", Dump::run));

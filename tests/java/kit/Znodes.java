@@ -82,6 +82,17 @@ final class Znodes {
         return Tool.JSON.nullNode();
     }
 
+    /** Makes a znode that ends with the session of this tool, as an old consumer makes its own. */
+    static JsonNode hold(JsonNode request) throws Exception {
+        String path = request.get("path").asText();
+        byte[] data = request.get("value").asText().getBytes(StandardCharsets.UTF_8);
+        ask(request, session -> {
+            parents(session, path);
+            return create(session, path, data, CreateMode.EPHEMERAL);
+        });
+        return Tool.JSON.nullNode();
+    }
+
     /** Names of the children, sorted; none where there is no such znode. */
     static JsonNode children(JsonNode request) throws Exception {
         ArrayNode answer = Tool.JSON.createArrayNode();
@@ -116,18 +127,23 @@ final class Znodes {
     /** Makes or changes a znode; parents that are missing are made. */
     static boolean write(ZooKeeper session, String path, String text) throws KeeperException, InterruptedException {
         byte[] data = text.getBytes(StandardCharsets.UTF_8);
-        for (int end = path.indexOf('/', 1); end > 0; end = path.indexOf('/', end + 1)) {
-            create(session, path.substring(0, end), new byte[0]);
-        }
-        if (!create(session, path, data)) {
+        parents(session, path);
+        if (!create(session, path, data, CreateMode.PERSISTENT)) {
             session.setData(path, data, -1);
         }
         return true;
     }
 
-    private static boolean create(ZooKeeper session, String path, byte[] data) throws KeeperException, InterruptedException {
+    private static void parents(ZooKeeper session, String path) throws KeeperException, InterruptedException {
+        for (int end = path.indexOf('/', 1); end > 0; end = path.indexOf('/', end + 1)) {
+            create(session, path.substring(0, end), new byte[0], CreateMode.PERSISTENT);
+        }
+    }
+
+    private static boolean create(ZooKeeper session, String path, byte[] data, CreateMode mode)
+            throws KeeperException, InterruptedException {
         try {
-            session.create(path, data, ZooDefs.Ids.OPEN_ACL_UNSAFE, CreateMode.PERSISTENT);
+            session.create(path, data, ZooDefs.Ids.OPEN_ACL_UNSAFE, mode);
             return true;
         } catch (KeeperException.NodeExistsException already) {
             return false;

@@ -259,6 +259,7 @@ pub fn judge_skip(log: &HaltedLog<'_>, offset: i64) -> Result<(), Refusal> {
         | HaltReason::Diverged { .. }
         | HaltReason::PositionMissing { .. }
         | HaltReason::NotAdopted { .. }
+        | HaltReason::OwnedByOldConsumer { .. }
         | HaltReason::Unauthorized { .. }
         | HaltReason::TargetTopic { .. }
         | HaltReason::AnchorMismatch { .. }

@@ -7,6 +7,9 @@ use crate::control::ResumeFrom;
 use crate::control::written::{ResumeCommand, WrittenPartition};
 use crate::offset_range::OffsetRange;
 
+const STOP_THE_OTHER: &str = "Stop that MirrorMaker: two mirrors copy everything twice. Once it has ended, the partition goes on by \
+                              itself, from the larger of the two positions";
+
 impl HaltReason {
     /// What the operator can do about `tp`. No full stop at the end: that is where a command stands.
     pub fn advice(&self, tp: &TopicPartition) -> String {
@@ -39,6 +42,7 @@ impl HaltReason {
                  confirm). Or mirror all again and accept duplicates: {from_start}"
             ),
             Self::NotAdopted { .. } => decide(&name, &from_start),
+            Self::OwnedByOldConsumer { .. } => STOP_THE_OTHER.to_owned(),
             // So large a batch is no likelier than a damaged size.
             Self::Corrupt { offset, .. } | Self::BatchTooLarge { offset, .. } => format!(
                 "Check the source broker's disk and its replicas, then try again: {again}. If the batch is lost, {}",

@@ -246,7 +246,7 @@ impl Generation {
         let refused = self
             .flow
             .store
-            .store(&self.ownership, &[position])
+            .store_decided(&self.ownership, &[position])
             .await
             .map_err(|error| format!("the new position could not be stored: {error}"))?;
         match refused.first() {

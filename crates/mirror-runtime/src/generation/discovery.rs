@@ -256,7 +256,7 @@ impl Generation {
             .map(|(partition, _, start)| to_store(partition, start.position))
             .collect();
         if !resolved.is_empty() {
-            for (tp, code) in self.flow.store.store(&self.ownership, &resolved).await? {
+            for (tp, code) in self.flow.store.store_decided(&self.ownership, &resolved).await? {
                 if code == ErrorCode::TOPIC_AUTHORIZATION_FAILED {
                     // Who may not read a topic may not commit for it, either.
                     let of_partition = ready.iter_mut().filter(|(partition, _, _)| partition.tp == tp);
@@ -316,6 +316,7 @@ impl Generation {
                     partition: partition.partition_index,
                 };
                 if self.ownership.owns(&tp)
+                    && self.owned_by_old_consumer(&tp).is_none()
                     && !self.partitions.contains_key(&tp)
                     && !self.waiting.contains(&tp)
                 {
@@ -355,7 +356,8 @@ impl Generation {
         for offset in self.flow.skipped_records(&partition.tp, partition.acked().offset) {
             routing.skip_record(offset);
         }
-        match with.halt {
+        // One may have come while the partition's last mirrored batch was read back.
+        match with.halt.or_else(|| self.owned_by_old_consumer(&partition.tp)) {
             Some(reason) => self.flow.shared.halt(&partition, reason),
             None => events::partition_starts(&partition.tp, partition.acked().offset, with.why),
         }

@@ -102,7 +102,9 @@ impl Generation {
             .partitions()
             .filter(|tp| !self.partitions.contains_key(tp));
         let shown = waiting.map(|tp| {
+            let owned = self.owned_by_old_consumer(tp);
             let (waits_for, halt) = match (self.not_ready.get(&tp.topic), leaders.get(tp)) {
+                _ if owned.is_some() => ("an old consumer owns it in ZooKeeper".to_owned(), owned),
                 (Some(not_ready), _) => (not_ready.words.clone(), not_ready.halt.clone()),
                 (None, None) => ("the source does not show it at this moment".to_owned(), None),
                 (None, Some(false)) => ("it has no leader on the source".to_owned(), None),
@@ -122,6 +124,9 @@ impl Generation {
         tp: &TopicPartition,
         action: &PartitionAction,
     ) -> Result<String, String> {
+        if let Some(reason) = self.owned_by_old_consumer(tp) {
+            return Err(format!("{reason}. {}", reason.advice(tp)));
+        }
         let not_ready = self
             .not_ready
             .get(&tp.topic)

@@ -31,6 +31,10 @@ fn reasons() -> Vec<HaltReason> {
             path: text(),
             detail: text(),
         },
+        HaltReason::OwnedByOldConsumer {
+            path: text(),
+            owner: text(),
+        },
         HaltReason::Corrupt {
             offset: 100,
             detail: text(),
@@ -327,8 +331,16 @@ fn only_the_record_at_fault_can_be_skipped() {
             ) => {}
             (
                 Err(Refusal::NoRecordAtFault { .. }),
-                "retention_loss" | "topic_recreated" | "diverged" | "position_missing" | "not_adopted"
-                | "unauthorized" | "target_topic" | "anchor_mismatch" | "unexpected",
+                "retention_loss"
+                | "topic_recreated"
+                | "diverged"
+                | "position_missing"
+                | "not_adopted"
+                | "owned_by_old_consumer"
+                | "unauthorized"
+                | "target_topic"
+                | "anchor_mismatch"
+                | "unexpected",
             ) => {}
             (answer, _) => panic!("{name}: {answer:?}"),
         }
