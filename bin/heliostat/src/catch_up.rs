@@ -55,16 +55,18 @@ fn summary(report: &CatchUpReport) -> String {
             let caught_up = counted(sum(|flow| flow.caught_up), "partition");
             format!("caught up: {goal} is on the target, in {caught_up}")
         }
-        CatchUpOutcome::Incomplete => format!("NOT caught up: {} behind {goal}", counted_are(missing)),
+        CatchUpOutcome::Incomplete => format!("NOT caught up: {}", behind(report, missing, goal)),
+        CatchUpOutcome::NoTopics => {
+            let empty = flows(report, |flow| flow.begun && flow.problem.is_some());
+            format!("NOTHING to mirror: no topic of the source matches in {empty}")
+        }
         CatchUpOutcome::OpenTransactions => {
             let missing = counted(missing, "partition");
             format!("NOT caught up: transactions did not end in {missing}")
         }
         CatchUpOutcome::Interrupted => {
-            format!(
-                "NOT caught up, a signal came before: {} behind {goal}",
-                counted_are(missing)
-            )
+            let behind = behind(report, missing, goal);
+            format!("NOT caught up, a signal came before: {behind}")
         }
         CatchUpOutcome::PositionsNotStored => {
             format!(
@@ -76,9 +78,30 @@ fn summary(report: &CatchUpReport) -> String {
     format!("{came_out}; {records} record{plural} in {seconds}.{tenths} s")
 }
 
-fn counted_are(partitions: usize) -> String {
-    let verb = if partitions == 1 { "is" } else { "are" };
-    format!("{} {verb}", counted(partitions, "partition"))
+/// What is not there: partitions, and flows that do not even know theirs.
+fn behind(report: &CatchUpReport, missing: usize, goal: &str) -> String {
+    let verb = if missing == 1 { "is" } else { "are" };
+    let partitions = format!("{} {verb} behind {goal}", counted(missing, "partition"));
+    if report.flows.iter().all(|flow| flow.begun) {
+        return partitions;
+    }
+    let never = format!("{} never began", flows(report, |flow| !flow.begun));
+    if missing == 0 {
+        return never;
+    }
+    format!("{partitions}, and {never}")
+}
+
+/// The names of those flows.
+fn flows(report: &CatchUpReport, which: fn(&FlowCatchUp) -> bool) -> String {
+    let names: Vec<_> = report
+        .flows
+        .iter()
+        .filter(|flow| which(flow))
+        .map(|flow| flow.flow.as_str())
+        .collect();
+    let noun = if names.len() == 1 { "flow" } else { "flows" };
+    format!("{noun} {}", names.join(", "))
 }
 
 fn missing(report: &CatchUpReport) -> Table {
@@ -95,7 +118,7 @@ fn missing(report: &CatchUpReport) -> Table {
             table.row([
                 Cell::from(&flow.flow),
                 "".into(),
-                Cell::new("not_begun", Tone::Bad),
+                Cell::new(if flow.begun { "no_topics" } else { "not_begun" }, Tone::Bad),
             ]);
             table.note(problem);
         }
@@ -130,6 +153,7 @@ mod tests {
             took_ms: 3250,
             flows: vec![FlowCatchUp {
                 flow: "a-to-b".to_owned(),
+                begun: true,
                 records: 1200,
                 caught_up: 7,
                 elsewhere: 2,
@@ -161,6 +185,44 @@ NOT caught up: 1 partition is behind what the source held at the start; 1200 rec
         assert_eq!(
             words(&report(CatchUpOutcome::Incomplete, vec![halted]), false),
             expected
+        );
+    }
+
+    fn without_partitions(outcome: CatchUpOutcome, begun: bool, problem: &str) -> CatchUpReport {
+        let mut report = report(outcome, Vec::new());
+        report.flows[0] = FlowCatchUp {
+            begun,
+            records: 0,
+            caught_up: 0,
+            elsewhere: 0,
+            problem: Some(problem.to_owned()),
+            ..report.flows[0].clone()
+        };
+        report
+    }
+
+    #[test]
+    fn a_source_that_was_never_reached_ended_as_no_partition_behind() {
+        let problem = "cluster source was never reached: cannot connect to a:9092: refused";
+        let expected = "\
+flow    partition  state      mirrored below  goal
+a-to-b             not_begun
+    cluster source was never reached: cannot connect to a:9092: refused
+
+NOT caught up: flow a-to-b never began; 0 records in 3.2 s
+";
+        let report = without_partitions(CatchUpOutcome::Incomplete, false, problem);
+        assert_eq!(words(&report, false), expected);
+    }
+
+    #[test]
+    fn a_list_that_matches_nothing_ended_as_caught_up() {
+        let report = without_partitions(CatchUpOutcome::NoTopics, true, "no topic matches");
+        let said = words(&report, false);
+        assert!(said.contains("no_topics\n    no topic matches\n"), "{said}");
+        assert!(
+            said.contains("\nNOTHING to mirror: no topic of the source matches in flow a-to-b; 0 records"),
+            "{said}"
         );
     }
 

@@ -68,7 +68,7 @@ fn table(report: &CheckReport, coloured: bool) -> String {
         text("subject"),
         text("found"),
     ]);
-    for check in &report.checks {
+    for check in report.checks.iter().filter(|check| !is_in_brokers(report, check)) {
         table.row([
             Cell::new(check.outcome.name(), tone(check.outcome)),
             check.name.into(),
@@ -88,6 +88,11 @@ fn table(report: &CheckReport, coloured: bool) -> String {
     out.push('\n');
     out.push_str(&summary(report));
     out
+}
+
+/// What came out well for a broker stands in its row among the brokers.
+fn is_in_brokers(report: &CheckReport, check: &Check) -> bool {
+    check.outcome == Outcome::Ok && ["broker", "versions"].contains(&check.name) && !report.brokers.is_empty()
 }
 
 /// The way to every broker.
@@ -135,15 +140,18 @@ fn tone(outcome: Outcome) -> Tone {
     }
 }
 
-/// How many checks came out how, the worst first.
+/// How many rows came out how, the worst first. What is not well with a broker has a row among the checks, too, and counts
+/// there.
 fn summary(report: &CheckReport) -> String {
+    let checks = report.checks.iter().filter(|check| !is_in_brokers(report, check));
+    let brokers = report.brokers.iter().map(|broker| broker.verdict);
+    let outcomes: Vec<_> = checks
+        .map(|check| check.outcome)
+        .chain(brokers.filter(|verdict| *verdict == Outcome::Ok))
+        .collect();
     let all = [Outcome::Failed, Outcome::Warning, Outcome::Skipped, Outcome::Ok];
     let counts = all.into_iter().filter_map(|outcome| {
-        let count = report
-            .checks
-            .iter()
-            .filter(|check| check.outcome == outcome)
-            .count();
+        let count = outcomes.iter().filter(|other| **other == outcome).count();
         (count > 0).then(|| format!("{count} {}", outcome.name()))
     });
     let mut line = counts.collect::<Vec<_>>().join(", ");
@@ -153,7 +161,60 @@ fn summary(report: &CheckReport) -> String {
 
 #[cfg(test)]
 mod tests {
+    use mirror_preflight::check::BrokerRow;
+
     use super::*;
+
+    fn check(name: &'static str, outcome: Outcome) -> Check {
+        Check {
+            name,
+            scope: "cluster source".to_owned(),
+            subject: "1 a:9092".to_owned(),
+            outcome,
+            words: "words".to_owned(),
+            advice: None,
+        }
+    }
+
+    #[test]
+    fn a_healthy_broker_had_three_rows() {
+        let broker = |broker, verdict| BrokerRow {
+            cluster: "source".to_owned(),
+            broker,
+            advertised: "a:9092".to_owned(),
+            mapped: None,
+            resolved: vec!["10.0.0.4".to_owned()],
+            result: "connected".to_owned(),
+            connect_us: Some(1200),
+            kafka: Some("2.4"),
+            verdict,
+        };
+        let well = [check("broker", Outcome::Ok), check("versions", Outcome::Ok)];
+        let mut checks = vec![check("cluster", Outcome::Ok)];
+        checks.extend(well.clone());
+        let report = CheckReport::new(checks).with_brokers(vec![broker(1, Outcome::Ok)]);
+        let said = table(&report, false);
+        assert_eq!(
+            said.matches("a:9092").count(),
+            2,
+            "its own and the cluster's: {said}"
+        );
+        assert!(said.ends_with("\n2 ok\n"), "{said}");
+
+        let mut checks = well.to_vec();
+        checks.extend([
+            check("broker", Outcome::Failed),
+            check("versions", Outcome::Skipped),
+        ]);
+        let brokers = vec![broker(1, Outcome::Ok), broker(2, Outcome::Failed)];
+        let report = CheckReport::new(checks).with_brokers(brokers);
+        let said = table(&report, false);
+        assert!(
+            said.contains("failed   broker") && said.contains("skipped  versions"),
+            "{said}"
+        );
+        assert!(said.ends_with("\n1 failed, 1 skipped, 1 ok\n"), "{said}");
+    }
 
     #[test]
     fn a_row_per_check_and_the_advice_below() {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
-use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use clap::{Arg, ArgMatches, Command, value_parser};
 use clap_complete::Shell;
 use mirror_config::mirror_maker::{FLAGS, LogFormat};
 use mirror_core::catch_up::CatchUpGoal;
@@ -20,7 +20,7 @@ use crate::resume::Resume;
 use crate::run::Run;
 use crate::skip::Skip;
 use crate::status::Status;
-use crate::{consume, halts, produce, resume, skip, status, topics};
+use crate::{consume, halts, mirror_maker_flags, produce, resume, skip, status, topics};
 
 /// One thing to do.
 #[derive(Debug, PartialEq, Eq)]
@@ -180,28 +180,15 @@ fn mirror_maker_command() -> Command {
     Command::new(MIRROR_MAKER)
         .about("Mirror with MirrorMaker 1's flags and files, and its exit codes")
         .disable_help_flag(true)
-        .args(FLAGS.iter().map(|flag| {
-            let argument = Arg::new(flag.name).long(flag.name).help(flag.help);
-            match flag.argument {
-                Some(value) if flag.alone.is_some() => argument
-                    .value_name(value)
-                    .num_args(0..=1)
-                    .require_equals(true)
-                    .default_missing_value(flag.alone.unwrap_or_default())
-                    .value_parser(flag.values.to_vec()),
-                Some(value) if flag.values.is_empty() => argument.value_name(value),
-                Some(value) => argument.value_name(value).value_parser(flag.values.to_vec()),
-                None => argument.action(ArgAction::SetTrue),
-            }
-        }))
+        .args(FLAGS.iter().map(mirror_maker_flags::argument))
 }
 
 fn run_command() -> Command {
     Command::new(RUN)
         .about("Mirror what a heliostat.toml asks for: any number of flows in one process")
         .after_help(
-            "Exit codes: 0 drained after a signal, or caught up; 3 ended by --until-caught-up and something is missing; 4 the \
-             same, and all of it belongs to open transactions; 1 it cannot start; 2 the command line is wrong; 130 and 143 a second \
+            "Exit codes: 0 drained after a signal, or caught up; 3 ended by --until-caught-up and something is missing or \
+             no topic matches; 4 something is missing, and all of it belongs to open transactions; 1 it cannot start; 2 the command line is wrong; 130 and 143 a second \
              signal; 255 the mirror failed.",
         )
         .arg(
@@ -226,10 +213,10 @@ fn run_command() -> Command {
                 .long("until-caught-up")
                 .value_name("GOAL")
                 .value_parser(["start", "lag"])
+                .visible_alias("until.caught.up")
                 .num_args(0..=1)
-                .require_equals(true)
                 .default_missing_value("start")
-                .help("End by itself: when what the source held at the start is on the target, or, with =lag, when nothing is left to mirror"),
+                .help("End by itself: when what the source held at the start is on the target, or, with lag, when nothing is left to mirror"),
         )
         .arg(
             Arg::new("output")
@@ -258,7 +245,7 @@ mod tests {
     use mirror_config::mirror_maker::LogFormat;
     use mirror_core::catch_up::CatchUpGoal;
 
-    use super::{Invocation, command, read};
+    use super::{Invocation, command, mirror_maker_command, read};
     use crate::output::Format;
     use crate::run::Run;
 
@@ -324,13 +311,28 @@ mod tests {
             ("--until-caught-up", CatchUpGoal::Start),
             ("--until-caught-up=start", CatchUpGoal::Start),
             ("--until-caught-up=lag", CatchUpGoal::Lag),
+            ("--until-caught-up lag", CatchUpGoal::Lag),
+            ("--until.caught.up lag", CatchUpGoal::Lag),
         ] {
-            let asked = invocation(&["heliostat", "run", flag, "-c", "a.toml"]).unwrap();
+            let line = format!("heliostat run {flag} -c a.toml");
+            let asked = invocation(&line.split(' ').collect::<Vec<_>>()).unwrap();
             assert_eq!(asked, expected(LogFormat::Text, Some(goal)));
         }
         assert!(invocation(&["heliostat", "run", "-c", "a", "--until-caught-up=soon"]).is_err());
         assert!(invocation(&["heliostat", "run"]).is_err());
         assert!(invocation(&["heliostat", "run", "-c", "a", "--log-format", "xml"]).is_err());
+    }
+
+    #[test]
+    fn completions_knew_our_flags_by_one_of_their_two_spellings() {
+        let mut script = Vec::new();
+        clap_complete::generate(Shell::Bash, &mut command(), "heliostat", &mut script);
+        let script = String::from_utf8(script).unwrap();
+        for spelling in ["--until-caught-up ", "--until.caught.up ", "--bytes-per-second "] {
+            assert!(script.contains(spelling), "{spelling}");
+        }
+        let help = mirror_maker_command().render_long_help().to_string();
+        assert!(help.contains("[alias: --until-caught-up]"), "{help}");
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod environment;
 mod halts;
 mod logging;
 mod mirror_maker;
+mod mirror_maker_flags;
 mod names;
 mod output;
 mod outside;

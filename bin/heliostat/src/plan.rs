@@ -3,6 +3,7 @@
 use std::io;
 use std::process::ExitCode;
 
+use mirror_config::ConfigErrors;
 use mirror_preflight::counted;
 use mirror_preflight::plan::report::{
     Action, BothSides, ClusterSummary, FlowPlan, KeysReport, PackingReport, Partitions, TopicReport, Verdict,
@@ -17,12 +18,7 @@ use crate::report;
 pub(crate) fn run(question: &Question) -> ExitCode {
     let resolved = match question.resolve() {
         Ok(Ok(resolved)) => resolved,
-        Ok(Err(errors)) => {
-            for error in &errors.0 {
-                report::error(error);
-            }
-            return ExitCode::from(FAILED);
-        }
+        Ok(Err(errors)) => return unusable(&errors, question.format),
         Err(code) => return code,
     };
     let planned = ask(plan::plan(&resolved.config.flows, question.limit));
@@ -33,6 +29,20 @@ pub(crate) fn run(question: &Question) -> ExitCode {
         Ok(Verdict::Refused) => ExitCode::from(FAILED),
         Err(error) => broken(&error),
     }
+}
+
+/// The files are wrong. A program that asked for JSON gets it, with the same exit code as a person gets words.
+fn unusable(errors: &ConfigErrors, format: Format) -> ExitCode {
+    match format {
+        Format::Table => errors.0.iter().for_each(|error| report::error(error)),
+        Format::Json => {
+            let problems = errors.0.iter().map(ToString::to_string).collect();
+            if let Err(error) = output::json(&PlanReport::of_problems(problems)) {
+                return broken(&error);
+            }
+        }
+    }
+    ExitCode::from(FAILED)
 }
 
 fn print(plan: &PlanReport, format: Format) -> io::Result<()> {

@@ -9,13 +9,13 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use clap::{Arg, ArgGroup, ArgMatches, Command, value_parser};
 use mirror_config::mirror_maker::{self, FLAGS, Flag};
 use mirror_config::{ConfigErrors, Resolved, daemon_file};
 use tokio::runtime;
 
 use crate::output::Format;
-use crate::{environment, report};
+use crate::{environment, mirror_maker_flags, report};
 
 /// Something is in the way of the mirror.
 pub(crate) const FAILED: u8 = 1;
@@ -45,14 +45,25 @@ const NOT_OURS: [&str; 2] = ["help", "version"];
 
 /// Puts the common flags to a command.
 pub(crate) fn describe(command: Command) -> Command {
+    let name = command.get_name();
+    let usage = format!(
+        "heliostat {name} -c heliostat.toml\n       heliostat {name} --consumer.config consumer.properties \
+         --producer.config producer.properties --whitelist 'orders.*'"
+    );
     command
+        .override_usage(usage)
+        // An error that names one of two ways leads those away who have the other's files.
+        .group(
+            ArgGroup::new("configuration")
+                .args(["config", "consumer.config"])
+                .required(true),
+        )
         .arg(
             Arg::new("config")
                 .short('c')
                 .long("config")
                 .value_name("FILE")
                 .value_parser(value_parser!(PathBuf))
-                .required_unless_present("consumer.config")
                 .conflicts_with_all(["consumer.config", "producer.config"])
                 .help("heliostat.toml; or give MirrorMaker's flags"),
         )
@@ -72,20 +83,7 @@ pub(crate) fn describe(command: Command) -> Command {
                 .default_value("30")
                 .help("The whole answer takes no longer"),
         )
-        .args(flags().map(|flag| {
-            let argument = Arg::new(flag.name).long(flag.name).help(flag.help);
-            match flag.argument {
-                Some(value) if flag.alone.is_some() => argument
-                    .value_name(value)
-                    .num_args(0..=1)
-                    .require_equals(true)
-                    .default_missing_value(flag.alone.unwrap_or_default())
-                    .value_parser(flag.values.to_vec()),
-                Some(value) if flag.values.is_empty() => argument.value_name(value),
-                Some(value) => argument.value_name(value).value_parser(flag.values.to_vec()),
-                None => argument.action(ArgAction::SetTrue),
-            }
-        }))
+        .args(flags().map(mirror_maker_flags::argument))
 }
 
 fn flags() -> impl Iterator<Item = &'static Flag> {
@@ -211,6 +209,43 @@ mod tests {
             "p",
         ];
         assert_eq!(arguments, expected);
+    }
+
+    #[test]
+    fn without_arguments_only_one_of_the_two_ways_was_named() {
+        let said = question(&["check"]).unwrap_err().to_string();
+        for way in [
+            "<--config <FILE>|--consumer.config <FILE>>",
+            "heliostat check -c heliostat.toml",
+            "heliostat check --consumer.config consumer.properties --producer.config producer.properties --whitelist",
+        ] {
+            assert!(said.contains(way), "{way}: {said}");
+        }
+    }
+
+    #[test]
+    fn until_caught_up_of_a_command_line_that_mirrors_is_handed_on_in_each_spelling() {
+        let files = [
+            "check",
+            "--consumer.config",
+            "c",
+            "--producer.config",
+            "p",
+            "--include",
+            "a",
+        ];
+        for (flag, expected) in [
+            (&["--until-caught-up"][..], "--until.caught.up=start"),
+            (&["--until.caught.up"], "--until.caught.up=start"),
+            (&["--until-caught-up", "lag"], "--until.caught.up=lag"),
+            (&["--until.caught.up=lag"], "--until.caught.up=lag"),
+        ] {
+            let asked = question(&[&files, flag].concat()).unwrap();
+            let Configuration::MirrorMaker(arguments) = asked.configuration else {
+                panic!("no file was named")
+            };
+            assert!(arguments.contains(&expected.to_owned()), "{arguments:?}");
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | 0 | a signal asked it to end, and it drained |
 //! | 0 | with `--until-caught-up`: everything up to the goal is on the target, and its positions are stored |
-//! | 3 | with `--until-caught-up`: something is missing, or a signal came before |
+//! | 3 | with `--until-caught-up`: something is missing, no topic of the source matches, or a signal came before |
 //! | 4 | with `--until-caught-up`: all that is missing belongs to transactions that did not end |
 //! | 1 | the file is wrong, a name cannot be resolved, or something else keeps it from starting |
 //! | 2 | the command line is wrong |

@@ -52,6 +52,17 @@ fn a_file_that_cannot_be_read_is_a_failed_check() {
 }
 
 #[test]
+fn a_plan_that_was_asked_for_in_json_answered_a_bad_file_in_words() {
+    let answer = heliostat(&["plan", "-c", "no-such-file.toml", "--output", "json"]);
+    assert_eq!(answer.status.code(), Some(1));
+    let report: serde_json::Value = serde_json::from_slice(&answer.stdout).unwrap();
+    assert_eq!(report["verdict"], "refused");
+    assert_eq!(report["flows"], serde_json::json!([]));
+    let problem = report["problems"][0].as_str().unwrap();
+    assert!(problem.contains("no-such-file.toml"), "{problem}");
+}
+
+#[test]
 fn the_table_of_a_file_that_cannot_be_read_has_no_colour_in_a_pipe() {
     let answer = heliostat(&["check", "-c", "no-such-file.toml"]);
     let table = String::from_utf8(answer.stdout).unwrap();

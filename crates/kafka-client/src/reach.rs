@@ -25,6 +25,19 @@ pub struct FailedAttempt {
     pub reason: String,
 }
 
+/// What came of each attempt, where `asked` is what was to be connected to: the port is the name's, and a name that is an
+/// address stands there already.
+pub fn tried(asked: &str, failed: &[FailedAttempt]) -> String {
+    let attempts = failed.iter().map(|FailedAttempt { address, reason }| {
+        if asked == address.to_string() {
+            reason.clone()
+        } else {
+            format!("{}: {reason}", address.ip())
+        }
+    });
+    attempts.collect::<Vec<_>>().join(", ")
+}
+
 /// Looks up `host:port`. The answer is not empty, and its families alternate.
 ///
 /// # Errors
@@ -127,6 +140,32 @@ mod tests {
 
     fn addresses(list: &[&str]) -> Vec<SocketAddr> {
         list.iter().map(|address| address.parse().unwrap()).collect()
+    }
+
+    #[test]
+    fn a_failed_connection_names_its_address_once() {
+        let attempt = |address: &str, reason: &str| FailedAttempt {
+            address: address.parse().expect("an address"),
+            reason: reason.to_owned(),
+        };
+        for (address, failed, expected) in [
+            (
+                "127.0.0.1:9092",
+                vec![attempt("127.0.0.1:9092", "refused")],
+                "refused",
+            ),
+            ("[::1]:9092", vec![attempt("[::1]:9092", "refused")], "refused"),
+            (
+                "wn0:9092",
+                vec![
+                    attempt("10.0.0.4:9092", "refused"),
+                    attempt("10.0.0.5:9092", "no answer"),
+                ],
+                "10.0.0.4: refused, 10.0.0.5: no answer",
+            ),
+        ] {
+            assert_eq!(tried(address, &failed), expected, "{address}");
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::error::{ClientError, io_reason};
-use crate::reach::{self, FailedAttempt};
+use crate::reach;
 
 /// The receiving half of a connection.
 pub type ReadHalf = Box<dyn AsyncRead + Send + Unpin>;
@@ -115,24 +115,9 @@ async fn connect(address: &str, connect_timeout: Duration) -> Result<TcpStream, 
         }
         Err(failed) => Err(ClientError::Connect {
             address: address.to_owned(),
-            reason: reasons(address, &failed),
+            reason: reach::tried(address, &failed),
         }),
     }
-}
-
-/// What each address of a name said; the port is the name's, and a name that is an address stands in front already.
-fn reasons(address: &str, failed: &[FailedAttempt]) -> String {
-    let reasons: Vec<_> = failed
-        .iter()
-        .map(|attempt| {
-            if attempt.address.to_string() == address {
-                attempt.reason.clone()
-            } else {
-                format!("{}: {}", attempt.address.ip(), attempt.reason)
-            }
-        })
-        .collect();
-    reasons.join(", ")
 }
 
 /// Best effort: a socket without these options works, only slower to answer or to notice a dead peer.
@@ -142,36 +127,5 @@ fn prepare(stream: &TcpStream) {
         .set_tcp_keepalive(&socket2::TcpKeepalive::new().with_time(KEEPALIVE_IDLE));
     if let Err(error) = nodelay.and(keepalive) {
         tracing::debug!(%error, "socket options not set");
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_failed_connection_names_its_address_once() {
-        let attempt = |address: &str, reason: &str| FailedAttempt {
-            address: address.parse().expect("an address"),
-            reason: reason.to_owned(),
-        };
-        for (address, failed, expected) in [
-            (
-                "127.0.0.1:9092",
-                vec![attempt("127.0.0.1:9092", "refused")],
-                "refused",
-            ),
-            ("[::1]:9092", vec![attempt("[::1]:9092", "refused")], "refused"),
-            (
-                "wn0:9092",
-                vec![
-                    attempt("10.0.0.4:9092", "refused"),
-                    attempt("10.0.0.5:9092", "no answer"),
-                ],
-                "10.0.0.4: refused, 10.0.0.5: no answer",
-            ),
-        ] {
-            assert_eq!(reasons(address, &failed), expected, "{address}");
-        }
     }
 }

@@ -45,7 +45,7 @@ impl Unreachable {
         let broker = UnreachableBroker {
             advertised: advertised.to_owned(),
             mapped: mapped.map(str::to_owned),
-            reason: error.to_string(),
+            reason: reason(error),
             was_reached: self.ever_reached().contains(&node),
         };
         self.now.send_if_modified(|now| {
@@ -65,6 +65,23 @@ impl Unreachable {
 
     fn ever_reached(&self) -> MutexGuard<'_, BTreeSet<NodeId>> {
         self.reached.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What came of it, without the address, which stands beside it.
+fn reason(error: &ClientError) -> String {
+    match error {
+        ClientError::Resolve { reason, .. } => format!("no address is known: {reason}"),
+        ClientError::Connect { reason, .. } => format!("cannot connect: {reason}"),
+        ClientError::Lost { .. }
+        | ClientError::TimedOut { .. }
+        | ClientError::Malformed { .. }
+        | ClientError::Encode { .. }
+        | ClientError::Unsupported { .. }
+        | ClientError::Answered { .. }
+        | ClientError::Corrupt { .. }
+        | ClientError::NoBootstrap { .. }
+        | ClientError::UnknownBroker { .. } => error.to_string(),
     }
 }
 
@@ -89,7 +106,11 @@ mod tests {
         assert!(told.has_changed().unwrap());
         let broker = told.borrow_and_update()[&NODE].clone();
         assert_eq!(broker.advertised, "wn0:9092");
-        assert!(broker.reason.contains("10.0.0.4:9092: refused") && !broker.was_reached);
+        assert_eq!(
+            broker.reason, "cannot connect: 10.0.0.4:9092: refused",
+            "the advertised address stands beside it"
+        );
+        assert!(!broker.was_reached);
         unreachable.failed(NODE, "wn0:9092", None, &refused());
         assert!(!told.has_changed().unwrap(), "the same again is no news");
     }

@@ -56,6 +56,7 @@ fn assemble_all(
     environment: &Environment,
 ) -> Result<Resolved, ConfigErrors> {
     let mut findings = Findings::default();
+    warn_of_ignored(flags, &mut findings);
     let topics = topics(flags);
     let consumer = take(consumer, &mut findings)
         .map(|properties| consumer_properties::resolve(&properties, flags.num_streams, &mut findings));
@@ -72,6 +73,20 @@ fn assemble_all(
         }),
         _ => Err(ConfigErrors(findings.errors)),
     }
+}
+
+/// A script written for MirrorMaker must still start, and whoever left the quotes away has to hear of it.
+fn warn_of_ignored(flags: &Flags, findings: &mut Findings) {
+    if flags.ignored.is_empty() {
+        return;
+    }
+    let words: Vec<_> = flags.ignored.iter().map(|word| format!("{word:?}")).collect();
+    findings.warn(format!(
+        "on the command line {} {} to no flag and will not be read, as by MirrorMaker: put quotes around a list of topics that \
+         has blanks or that the shell would expand, and take out what is not meant",
+        words.join(", "),
+        if words.len() == 1 { "belongs" } else { "belong" },
+    ));
 }
 
 /// Flags that only one of the two consumers' files can have beside them.

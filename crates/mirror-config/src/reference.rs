@@ -102,8 +102,9 @@ fn mirror_maker_flags() -> String {
     let mut page = Writer::page("heliostat mirror-maker: every flag");
     page.paragraph(
         "MirrorMaker 1's flags in the form of Kafka 3.9, with its defaults and exit codes, and ours behind them. `--flag \
-         VALUE` and `--flag=VALUE` are the same; a name is never abbreviated. Our own flags are written in MirrorMaker's \
-         style, words with dots between them; with dashes they are understood, too.",
+         VALUE` and `--flag=VALUE` are the same; a name is never abbreviated. Our own flags have two spellings: words with dots \
+         between them in MirrorMaker's style, or with dashes. A word that belongs to no flag is not read, as by MirrorMaker, \
+         and a warning names it.",
     );
     for (title, is_ours) in [("MirrorMaker's", false), ("heliostat's own", true)] {
         page.heading(title);
@@ -120,7 +121,7 @@ fn mirror_maker_flags() -> String {
             ],
             [
                 "3",
-                "`--until.caught.up` ended it and something is missing, as the table it prints says; or a signal came before",
+                "`--until.caught.up` ended it and something is missing, as the table it prints says, or no topic of the source matches; or a signal came before",
             ],
             [
                 "4",
@@ -148,7 +149,12 @@ fn flag_row(flag: &Flag) -> [String; 3] {
     let mut letters = help.chars();
     let first = letters.next().map(|first| first.to_uppercase().to_string());
     let help = first.unwrap_or_default() + letters.as_str();
-    [format!("`--{}`", flag.name), value, cell(&help)]
+    let also = flag.dashed().map(|dashed| format!(" or `--{dashed}`"));
+    [
+        format!("`--{}`{}", flag.name, also.unwrap_or_default()),
+        value,
+        cell(&help),
+    ]
 }
 
 // === Properties of Java's clients ===

@@ -10,12 +10,12 @@
 //!
 //! Partitions that appear later, and those that the group gave to other members, belong to no goal of this process.
 
-use std::fmt;
+mod report;
 
 use kafka_wire::ids::TopicPartition;
 use serde::{Deserialize, Serialize};
 
-use crate::timestamp::Timestamp;
+pub use report::{CatchUpOutcome, CatchUpReport, FlowCatchUp, Missing, MissingKind, OpenTransaction};
 
 /// What a run is to reach before it ends by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,8 +43,8 @@ pub struct LogEnd {
 pub struct PartitionView {
     /// Which one.
     pub tp: TopicPartition,
-    /// `None` while its leader has not told.
-    pub end: Option<LogEnd>,
+    /// The words say why its leader has not told.
+    pub end: Result<LogEnd, String>,
     /// What becomes of it here.
     pub standing: Standing,
 }
@@ -75,100 +75,6 @@ pub struct Tally {
     pub missing: Vec<Missing>,
     /// Open transactions that [`CatchUpGoal::Start`] leaves out.
     pub left_open: Vec<OpenTransaction>,
-}
-
-/// A partition that has not reached the goal. Field names are part of the JSON output.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Missing {
-    /// Topic on the source.
-    pub topic: String,
-    /// Number of the partition.
-    pub partition: i32,
-    /// What keeps it.
-    pub kind: MissingKind,
-    /// Everything below is on the target; `None` while that is not known.
-    pub position: Option<i64>,
-    /// The offset to reach; `None` while that is not known.
-    pub goal: Option<i64>,
-    /// In a sentence.
-    pub words: String,
-}
-
-/// What keeps a partition from its goal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum MissingKind {
-    /// It is mirrored and has not come that far.
-    Behind,
-    /// An operator has to decide.
-    Halted,
-    /// It was not started: no leader, no target topic, no start position yet.
-    NotStarted,
-    /// What is left belongs to transactions that have not ended.
-    OpenTransaction,
-}
-
-/// Offsets that belong to a transaction without an end.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OpenTransaction {
-    /// Topic on the source.
-    pub topic: String,
-    /// Number of the partition.
-    pub partition: i32,
-    /// Where the oldest open transaction begins.
-    pub last_stable_offset: i64,
-    /// The end of the log.
-    pub high_watermark: i64,
-    /// The time, in ms since 1970, that its first batch carries, where it is known.
-    pub open_since_ms: Option<i64>,
-}
-
-/// How a run with a goal ended. Field names are part of the JSON output.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CatchUpReport {
-    /// What came out.
-    pub outcome: CatchUpOutcome,
-    /// What was to be reached.
-    pub goal: CatchUpGoal,
-    /// How long the run took, in ms.
-    pub took_ms: u64,
-    /// Each flow.
-    pub flows: Vec<FlowCatchUp>,
-}
-
-/// One flow of a [`CatchUpReport`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FlowCatchUp {
-    /// Its name.
-    pub flow: String,
-    /// Records that the target acknowledged during the run.
-    pub records: u64,
-    /// Partitions that reached the goal.
-    pub caught_up: usize,
-    /// Partitions that other members of the group have: not waited for.
-    pub elsewhere: usize,
-    /// Partitions that did not reach it.
-    pub missing: Vec<Missing>,
-    /// Open transactions whose records were not part of the goal.
-    pub open_transactions: Vec<OpenTransaction>,
-    /// Why there is nothing to tell of partitions.
-    pub problem: Option<String>,
-}
-
-/// What came out of a run with a goal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum CatchUpOutcome {
-    /// Everything up to the goal is on the target, and its positions are stored.
-    CaughtUp,
-    /// Nothing moved any more, and something is missing.
-    Incomplete,
-    /// All that is missing belongs to transactions that did not end.
-    OpenTransactions,
-    /// A signal ended it before.
-    Interrupted,
-    /// Everything is on the target, and the last positions could not be stored: the next run repeats something.
-    PositionsNotStored,
 }
 
 // === impl CatchUpGoal ===
@@ -202,11 +108,11 @@ impl CatchUpGoal {
             Standing::Halted(position, _) => *position,
             Standing::Mirrored(position) => Some(*position),
         };
-        let goal = end.map(|end| self.offset(end));
+        let goal = end.as_ref().ok().map(|end| self.offset(*end));
         if let (Some(position), Some(goal)) = (position, goal) {
             tally.offsets_left += u64::try_from(goal - position).unwrap_or(0);
         }
-        let open = end.and_then(|end| open_transaction(tp, end));
+        let open = end.as_ref().ok().and_then(|end| open_transaction(tp, *end));
         if position
             .zip(goal)
             .is_some_and(|(position, goal)| position >= goal)
@@ -218,10 +124,9 @@ impl CatchUpGoal {
         let (kind, words) = match (standing, open) {
             (Standing::Halted(_, why), _) => (MissingKind::Halted, why.clone()),
             (Standing::Waiting(waits_for), _) => (MissingKind::NotStarted, waits_for.clone()),
-            (Standing::Mirrored(_) | Standing::Elsewhere, _) if goal.is_none() => (
-                MissingKind::NotStarted,
-                "its leader has not told how long its log is".to_owned(),
-            ),
+            (Standing::Mirrored(_) | Standing::Elsewhere, _) if let Err(why) = end => {
+                (MissingKind::NotStarted, why.clone())
+            }
             (Standing::Mirrored(position), Some(open)) if *position >= open.last_stable_offset => {
                 (MissingKind::OpenTransaction, open.to_string())
             }
@@ -259,78 +164,16 @@ impl Tally {
         self.missing.is_empty()
     }
 
+    /// Was there nothing at all to reach, not even by another member of the group?
+    pub fn is_empty(&self) -> bool {
+        self.is_done() && self.caught_up == 0 && self.elsewhere == 0
+    }
+
     /// Is everything that is missing such that waiting does not help?
     pub fn waits_for_an_operator(&self) -> bool {
         self.missing
             .iter()
             .all(|missing| missing.kind == MissingKind::Halted)
-    }
-}
-
-// === impl CatchUpOutcome ===
-
-impl CatchUpOutcome {
-    /// What a run that stands still has come to; `all_begun` says whether every flow has got so far as to know what is missing.
-    pub fn of<'a>(missing: impl IntoIterator<Item = &'a Missing>, all_begun: bool) -> Self {
-        let mut missing = missing.into_iter().peekable();
-        if !all_begun {
-            Self::Incomplete
-        } else if missing.peek().is_none() {
-            Self::CaughtUp
-        } else if missing.all(|missing| missing.kind == MissingKind::OpenTransaction) {
-            Self::OpenTransactions
-        } else {
-            Self::Incomplete
-        }
-    }
-
-    /// The process' exit code: 0, 3 if something is missing, 4 if that is nothing but open transactions.
-    pub fn exit_code(self) -> u8 {
-        match self {
-            Self::CaughtUp => 0,
-            Self::Incomplete | Self::Interrupted | Self::PositionsNotStored => 3,
-            Self::OpenTransactions => 4,
-        }
-    }
-}
-
-// === impl MissingKind ===
-
-impl MissingKind {
-    /// As it stands in JSON and in tables.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Behind => "behind",
-            Self::Halted => "halted",
-            Self::NotStarted => "not_started",
-            Self::OpenTransaction => "open_transaction",
-        }
-    }
-}
-
-// === impl OpenTransaction ===
-
-impl fmt::Display for OpenTransaction {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            last_stable_offset,
-            high_watermark,
-            open_since_ms,
-            ..
-        } = self;
-        write!(
-            formatter,
-            "a transaction is open from offset {last_stable_offset} (last stable offset) on, the log ends at {high_watermark} \
-             (high watermark)"
-        )?;
-        match open_since_ms {
-            Some(since) => write!(
-                formatter,
-                ", its first batch is of {}",
-                Timestamp(since - since % 1000)
-            ),
-            None => Ok(()),
-        }
     }
 }
 
@@ -349,7 +192,7 @@ mod tests {
     fn view(partition: i32, end: impl Into<Option<LogEnd>>, standing: Standing) -> PartitionView {
         PartitionView {
             tp: TopicPartition::new("orders", partition),
-            end: end.into(),
+            end: end.into().ok_or_else(|| "its leader is away".to_owned()),
             standing,
         }
     }
@@ -371,6 +214,19 @@ mod tests {
         let tally = CatchUpGoal::Start.tally(&reached);
         assert!(tally.is_done());
         assert_eq!((tally.caught_up, tally.elsewhere, tally.offsets_left), (4, 1, 0));
+    }
+
+    #[test]
+    fn nothing_to_reach_is_not_the_same_as_everything_reached() {
+        assert!(CatchUpGoal::Start.tally(&[]).is_empty());
+        for view in [
+            view(0, end(0, None), Standing::Mirrored(0)),
+            view(0, None, Standing::Elsewhere),
+            view(0, None, Standing::Mirrored(0)),
+        ] {
+            assert!(!CatchUpGoal::Start.tally(&[view]).is_empty());
+        }
+        assert_eq!(CatchUpOutcome::NoTopics.exit_code(), 3);
     }
 
     #[test]
@@ -397,6 +253,7 @@ mod tests {
             (3, MissingKind::NotStarted),
         ];
         assert_eq!(kinds(&tally), expected);
+        assert_eq!(tally.missing[3].words, "its leader is away");
         assert_eq!(tally.offsets_left, 91);
         assert!(!tally.waits_for_an_operator());
         assert!(CatchUpGoal::Start.tally(&stuck[1..2]).waits_for_an_operator());
@@ -431,7 +288,7 @@ mod tests {
         );
         let old = LogEnd {
             open_since_ms: Some(1_795_258_636_250),
-            ..open[0].end.unwrap()
+            ..open[0].end.clone().unwrap()
         };
         words = CatchUpGoal::Lag
             .tally(&[view(0, Some(old), Standing::Mirrored(40))])

@@ -40,6 +40,7 @@ pub async fn plan(flows: &[FlowConfig], limit: Duration) -> PlanReport {
     let flows = parallel::all(planned.collect()).await;
     PlanReport {
         verdict: flows.iter().map(|flow| flow.verdict).max().unwrap_or(Verdict::Ok),
+        problems: Vec::new(),
         flows,
     }
 }

@@ -48,7 +48,7 @@ pub(crate) struct CatchUp {
 #[derive(Debug, Default)]
 struct Known {
     /// The partitions of the source's first look; `None` before it.
-    ends: Option<BTreeMap<TopicPartition, Option<LogEnd>>>,
+    ends: Option<BTreeMap<TopicPartition, Result<LogEnd, String>>>,
     /// Looks at all ends that are complete.
     looks: u64,
     /// The topics that the source shows now, with their partition counts.
@@ -66,8 +66,20 @@ impl CatchUp {
             let partitions = topics.iter().flat_map(|(name, count)| {
                 (0..*count).map(|partition| TopicPartition::new(Arc::clone(name), partition))
             });
-            partitions.map(|tp| (tp, None)).collect()
+            let not_asked = "its leader has not told yet how long its log is";
+            partitions.map(|tp| (tp, Err(not_asked.to_owned()))).collect()
         });
+    }
+
+    /// An end that was known before stays what it was where it is not known now.
+    fn learn_ends(&self, found: impl IntoIterator<Item = (TopicPartition, Result<LogEnd, String>)>) {
+        let mut known = self.known();
+        let Some(ends) = &mut known.ends else { return };
+        for (tp, end) in found {
+            if end.is_ok() || ends.get(&tp).is_some_and(Result::is_err) {
+                ends.insert(tp, end);
+            }
+        }
     }
 
     /// How many complete looks at the ends there were.
@@ -102,6 +114,11 @@ impl CatchUp {
             .iter()
             .map(|(waiting, halted)| (&waiting.tp, (&waiting.waits_for, halted)))
             .collect();
+        let (_, _, problem) = shared.state();
+        let about_to_start = || match &problem {
+            Some(problem) => format!("it has not started: {problem}"),
+            None => "it is about to start".to_owned(),
+        };
         let known = self.known();
         let standing = |tp: &TopicPartition| {
             let is_shown = known
@@ -118,13 +135,13 @@ impl CatchUp {
                 Some((_, Some(halted))) => Standing::Halted(None, halted.halt.reason.to_string()),
                 Some((waits_for, None)) => Standing::Waiting((*waits_for).clone()),
                 None if !is_shown => Standing::Waiting("the source does not show it any more".to_owned()),
-                None if assigned.contains(tp) => Standing::Waiting("it is about to start".to_owned()),
+                None if assigned.contains(tp) => Standing::Waiting(about_to_start()),
                 None => Standing::Elsewhere,
             }
         };
         let views = known.ends.as_ref()?.iter().map(|(tp, end)| PartitionView {
             tp: tp.clone(),
-            end: *end,
+            end: end.clone(),
             standing: standing(tp),
         });
         Some(views.collect())

@@ -9,13 +9,18 @@ use tokio::time::sleep;
 
 use crate::events;
 use crate::reachability;
+use crate::shared::FlowShared;
 
 /// Connects, trying again for as long as it takes: a broker that is not there yet is no reason to end.
 ///
 /// # Errors
 /// Only for a mistake in the configuration: no bootstrap name can be resolved (there Java's clients end, too), or what is
 /// to be looked up in ZooKeeper is not where it is said to be.
-pub(crate) async fn cluster(config: &ClusterConfig, network: &Network) -> Result<Arc<Cluster>, ClientError> {
+pub(crate) async fn cluster(
+    config: &ClusterConfig,
+    network: &Network,
+    shared: &FlowShared,
+) -> Result<Arc<Cluster>, ClientError> {
     let settings = ClusterSettings {
         alias: config.alias.clone(),
         bootstrap: Vec::new(),
@@ -37,6 +42,7 @@ pub(crate) async fn cluster(config: &ClusterConfig, network: &Network) -> Result
         match mirror_discovery::connect(settings.clone(), &config.reached_bootstrap()).await {
             Ok(cluster) => {
                 reachability::tell_unused(config, &cluster);
+                shared.set_not_reached(&config.alias, None);
                 return Ok(Arc::new(cluster));
             }
             Err(
@@ -44,7 +50,15 @@ pub(crate) async fn cluster(config: &ClusterConfig, network: &Network) -> Result
                     unresolvable: true, ..
                 },
             ) => return Err(error),
-            Err(error) => events::not_connected(backoff.attempts(), &error),
+            Err(error) => {
+                events::not_connected(backoff.attempts(), &error);
+                let reason = if let ClientError::NoBootstrap { tried, .. } = &error {
+                    tried.join("; ")
+                } else {
+                    error.to_string()
+                };
+                shared.set_not_reached(&config.alias, Some(reason));
+            }
         }
         sleep(backoff.next_delay()).await;
     }

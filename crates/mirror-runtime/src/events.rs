@@ -22,9 +22,15 @@ use mirror_core::status::UnreachableBroker;
 use mirror_core::topic_plan::Finding;
 use tracing::{debug, error, info, warn};
 
+/// The number of failures in a row, where so many came before: nobody reads `attempts=0` beside an attempt that failed.
+fn with_this_one(before: u32) -> u32 {
+    before.saturating_add(1)
+}
+
 /// Told at once, then ever more rarely.
-pub(crate) fn source_broker_lost(node: NodeId, attempts: u32, reason: &ClientError, partitions: usize) {
-    if attempts == 0 || attempts.is_power_of_two() {
+pub(crate) fn source_broker_lost(node: NodeId, before: u32, reason: &ClientError, partitions: usize) {
+    let attempts = with_this_one(before);
+    if attempts.is_power_of_two() {
         warn!(broker = %node, attempts, partitions, "source broker lost, trying again: {reason}");
     } else {
         debug!(broker = %node, attempts, partitions, "source broker not there yet: {reason}");
@@ -52,15 +58,17 @@ pub(crate) fn address_unused(cluster: &str, name: &str) {
 }
 
 /// The first failure is told at once, then ever more rarely: somebody waits for a broker, or has to mend a port.
-pub(crate) fn not_connected(attempts: u32, reason: &ClientError) {
-    if attempts.is_power_of_two() || attempts == 0 {
+pub(crate) fn not_connected(before: u32, reason: &ClientError) {
+    let attempts = with_this_one(before);
+    if attempts.is_power_of_two() {
         warn!(attempts, "not connected yet, trying again: {reason}");
     }
 }
 
 /// Told as [`not_connected`] is.
-pub(crate) fn no_broker_answers(attempts: u32) {
-    if attempts.is_power_of_two() || attempts == 0 {
+pub(crate) fn no_broker_answers(before: u32) {
+    let attempts = with_this_one(before);
+    if attempts.is_power_of_two() {
         warn!(
             attempts,
             "no broker that the source or the target names can be reached, trying again: check advertised.listeners"
@@ -68,7 +76,8 @@ pub(crate) fn no_broker_answers(attempts: u32) {
     }
 }
 
-pub(crate) fn identity_unavailable(attempts: u32, reason: &ClientError) {
+pub(crate) fn identity_unavailable(before: u32, reason: &ClientError) {
+    let attempts = with_this_one(before);
     if attempts >= 4 && attempts.is_power_of_two() {
         warn!(
             attempts,
@@ -286,8 +295,9 @@ pub(crate) fn positions_of_another_target(source: &TopicPartition, former: &str,
 }
 
 /// Told at once, then ever more rarely.
-pub(crate) fn positions_unavailable(attempts: u32, reason: &RunError) {
-    if attempts == 0 || attempts.is_power_of_two() {
+pub(crate) fn positions_unavailable(before: u32, reason: &RunError) {
+    let attempts = with_this_one(before);
+    if attempts.is_power_of_two() {
         warn!(
             attempts,
             "the stored positions cannot be read, trying again: {}",
@@ -297,8 +307,9 @@ pub(crate) fn positions_unavailable(attempts: u32, reason: &RunError) {
 }
 
 /// Told at once, then ever more rarely.
-pub(crate) fn refresh_failed(failures: u32, reason: &RunError) {
-    if failures == 0 || failures.is_power_of_two() {
+pub(crate) fn refresh_failed(before: u32, reason: &RunError) {
+    let failures = with_this_one(before);
+    if failures.is_power_of_two() {
         warn!(
             failures,
             "new topics, partitions and leaders are not known, trying again: {}",
@@ -307,8 +318,16 @@ pub(crate) fn refresh_failed(failures: u32, reason: &RunError) {
     }
 }
 
+/// A run that ends by itself had nothing to mirror in these flows.
+pub(crate) fn no_topic_matches(flows: &str) {
+    warn!(
+        flows,
+        "no topic of the source matches, so nothing was mirrored: check the list of topics"
+    );
+}
+
 /// An error with everything behind it, in one line.
-fn causes(error: &dyn std::error::Error) -> String {
+pub(crate) fn causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -61,6 +61,8 @@ struct State {
     flow: FlowState,
     membership: Option<MembershipStatus>,
     problem: Option<String>,
+    /// Why clusters have never been reached, by alias.
+    not_reached: BTreeMap<String, String>,
 }
 
 /// A halt and since when it lasts.
@@ -253,6 +255,11 @@ impl FlowShared {
         now.problem = None;
     }
 
+    /// What keeps the flow from its next state, until it is there.
+    pub(crate) fn set_problem(&self, problem: String) {
+        lock(&self.state).problem = Some(problem);
+    }
+
     /// The flow ended, for this reason.
     pub(crate) fn set_failed(&self, problem: String) {
         let mut now = lock(&self.state);
@@ -264,10 +271,30 @@ impl FlowShared {
         lock(&self.state).membership = membership;
     }
 
+    /// Why a cluster has not been reached so far; `None`: it has.
+    pub(crate) fn set_not_reached(&self, cluster: &str, reason: Option<String>) {
+        let mut now = lock(&self.state);
+        match reason {
+            Some(reason) => drop(now.not_reached.insert(cluster.to_owned(), reason)),
+            None => drop(now.not_reached.remove(cluster)),
+        }
+    }
+
     /// What the flow is doing, its place in the group, and what it suffers from.
     pub(crate) fn state(&self) -> (FlowState, Option<MembershipStatus>, Option<String>) {
         let now = lock(&self.state);
-        (now.flow, now.membership.clone(), now.problem.clone())
+        let not_reached = || {
+            let clusters = now.not_reached.iter();
+            let clusters: Vec<_> = clusters
+                .map(|(alias, reason)| format!("cluster {alias} was never reached: {reason}"))
+                .collect();
+            (!clusters.is_empty()).then(|| clusters.join("; "))
+        };
+        (
+            now.flow,
+            now.membership.clone(),
+            now.problem.clone().or_else(not_reached),
+        )
     }
 
     /// What the group has assigned, from the start of its generation to its end.

@@ -304,6 +304,55 @@ fn partitions_of_another_member_are_not_waited_for() -> Result<()> {
 }
 
 #[test]
+fn a_list_that_matches_nothing_ended_as_caught_up() -> Result<()> {
+    mirror_simulation::run(async {
+        for goal in ["start", "lag"] {
+            let mut world = World::start(settings(goal)).await?;
+            let report = run(&mut world).await?;
+            ensure!(report.outcome == CatchUpOutcome::NoTopics, "{goal}: {report:?}");
+            ensure!(report.outcome.exit_code() == 3);
+            let problem = report.flows[0].problem.as_deref().unwrap_or_default();
+            ensure!(problem.contains("no topic of the source matches"), "{report:?}");
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn a_source_that_was_never_reached_is_named_with_the_reason() -> Result<()> {
+    mirror_simulation::run(async {
+        let mut world = World::start(settings("start")).await?;
+        for broker in world.source.brokers() {
+            world.source.crash_broker(broker).await?;
+        }
+        let report = run(&mut world).await?;
+        ensure!(report.outcome == CatchUpOutcome::Incomplete, "{report:?}");
+        let flow = &report.flows[0];
+        let problem = flow.problem.as_deref().unwrap_or_default();
+        ensure!(
+            !flow.begun && problem.contains("cluster source was never reached: cannot connect to"),
+            "{report:?}"
+        );
+        Ok(())
+    })
+}
+
+#[test]
+fn a_partition_that_did_not_start_says_why() -> Result<()> {
+    mirror_simulation::run(async {
+        let mut world = World::start(settings("start")).await?;
+        world.source.create_replicated_topic("orders", 3, 1, &[])?;
+        write(&world, "order")?;
+        let broker = world.source.brokers()[1];
+        world.source.crash_broker(broker).await?;
+        let report = run(&mut world).await?;
+        let words = &report.flows[0].missing[0].words;
+        ensure!(words.contains("no leader"), "{report:?}");
+        Ok(())
+    })
+}
+
+#[test]
 fn a_signal_before_the_end_is_no_success() -> Result<()> {
     mirror_simulation::run(async {
         let mut world = world_of(committed_only("lag"), 5).await?;

@@ -3,7 +3,10 @@
 //! The rules, seen on MirrorMaker 3.9.2: `--x v`, `--x=v` and, with one dash, `-x v`, `-x=v`; an option that takes a
 //! value takes the next argument whatever it looks like; a value given to an option that takes none is dropped; what
 //! is no option is ignored; `--` ends the options; abbreviations are refused. Of ours, one that may stand alone takes `=v`
-//! and never the next argument.
+//! or the next argument, unless that is an option.
+//!
+//! What is ignored is kept ([`Arguments::ignored`]), to be told: a word that nobody reads is often half of a value that a
+//! shell took apart.
 
 use std::collections::BTreeMap;
 
@@ -14,6 +17,7 @@ use super::usage::{FLAGS, Flag};
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Arguments {
     values: BTreeMap<&'static str, Vec<String>>,
+    ignored: Vec<String>,
 }
 
 // === impl Arguments ===
@@ -21,33 +25,40 @@ pub(super) struct Arguments {
 impl Arguments {
     pub(super) fn split(arguments: &[String]) -> Result<Self, UsageError> {
         let mut split = Self::default();
-        let mut rest = arguments.iter();
+        let mut rest = arguments.iter().peekable();
         while let Some(argument) = rest.next() {
             if argument == "--" {
+                split.ignored.extend(rest.cloned());
                 break;
             }
-            let Some(option) = argument.strip_prefix("--").or_else(|| short_form(argument)) else {
+            let Some(written) = option(argument) else {
+                split.ignored.push(argument.clone());
                 continue;
             };
-            let (name, attached) = match option.split_once('=') {
+            let (name, attached) = match written.split_once('=') {
                 Some((name, value)) => (name, Some(value)),
-                None => (option, None),
+                None => (written, None),
             };
             let flag = recognise(name)?;
             let values = split.values.entry(flag.name).or_default();
             if flag.argument.is_none() {
                 continue;
             }
-            if let Some(alone) = flag.alone {
-                values.push(attached.unwrap_or(alone).to_owned());
-                continue;
-            }
-            match attached.map(str::to_owned).or_else(|| rest.next().cloned()) {
+            let next = attached.map(str::to_owned).or_else(|| match flag.alone {
+                Some(_) => rest.next_if(|next| option(next).is_none()).cloned(),
+                None => rest.next().cloned(),
+            });
+            match next.or_else(|| flag.alone.map(str::to_owned)) {
                 Some(value) => values.push(value),
                 None => return Err(UsageError::ArgumentMissing { flag: flag.name }),
             }
         }
         Ok(split)
+    }
+
+    /// The words that are no options, in order.
+    pub(super) fn ignored(&self) -> &[String] {
+        &self.ignored
     }
 
     pub(super) fn has(&self, flag: &'static str) -> bool {
@@ -64,9 +75,10 @@ impl Arguments {
     }
 }
 
-/// `-x` is an option; `-` alone is not.
-fn short_form(argument: &str) -> Option<&str> {
-    argument.strip_prefix('-').filter(|option| !option.is_empty())
+/// What is behind the dashes of an option. `-x` is one, too; `-` alone is not.
+fn option(argument: &str) -> Option<&str> {
+    let short_form = || argument.strip_prefix('-').filter(|option| !option.is_empty());
+    argument.strip_prefix("--").or_else(short_form)
 }
 
 fn recognise(name: &str) -> Result<&'static Flag, UsageError> {

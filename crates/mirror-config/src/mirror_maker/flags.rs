@@ -65,6 +65,8 @@ pub struct Flags {
     pub until_caught_up: Option<CatchUpGoal>,
     /// `--until.caught.up.wait.ms`, ours.
     pub until_caught_up_wait: Duration,
+    /// Words that belong to no flag, in order: MirrorMaker does not look at them, so they only have to be told.
+    pub ignored: Vec<String>,
 }
 
 /// How log lines are written.
@@ -201,6 +203,7 @@ pub fn parse(arguments: &[String]) -> Result<Command, UsageError> {
         target_addresses: addresses(&given, "target.addresses")?,
         until_caught_up: until_caught_up(&given)?,
         until_caught_up_wait: until_caught_up_wait(&given)?,
+        ignored: given.ignored().to_vec(),
     };
     Ok(Command::Mirror(Box::new(flags)))
 }
@@ -364,7 +367,7 @@ fn until_caught_up(given: &Arguments) -> Result<Option<CatchUpGoal>, UsageError>
         return Ok(None);
     }
     let goals = [("start", CatchUpGoal::Start), ("lag", CatchUpGoal::Lag)];
-    word(given, FLAG, &goals, "use start or lag, behind an equals sign").map(Some)
+    word(given, FLAG, &goals, "use start or lag").map(Some)
 }
 
 fn until_caught_up_wait(given: &Arguments) -> Result<Duration, UsageError> {
@@ -408,6 +411,11 @@ fn suggestion(name: &str) -> String {
     match name {
         "blacklist" => {
             ": MirrorMaker 2.0 dropped it; write --include '^(?!TOPICS$).*', which leaves TOPICS out"
+                .to_owned()
+        }
+        "output" => {
+            ": it belongs to heliostat run, check and plan; here --log.format json writes log lines and what \
+             --until-caught-up came to as JSON"
                 .to_owned()
         }
         _ => match suggest::closest(name, FLAGS.iter().map(|flag| flag.name)) {

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use super::{Command, parse, resolve, usage};
+use super::{Command, FLAGS, parse, resolve, usage};
 use crate::config::{Bootstrap, OnRefusedRecord, Positions, ZooKeeperOffsets};
-use crate::error::{ConfigError, ConfigErrors};
+use crate::error::{ConfigError, ConfigErrors, NoticeLevel};
 use crate::resolved::Resolved;
 use crate::state_folder::Environment;
 
@@ -291,6 +291,32 @@ fn notices_come_from_both_files() {
         texts[1].contains("bar.foo") && texts[1].contains("producer.properties:2"),
         "{texts:?}"
     );
+}
+
+#[test]
+fn a_word_that_belongs_to_no_flag_was_dropped_in_silence() {
+    let notices = Files::good()
+        .resolve(&["--include=a", "b", "--num.streams=2", "c d"])
+        .unwrap()
+        .notices;
+    let told = notices.iter().any(|notice| {
+        notice.level == NoticeLevel::Warn && notice.text.contains(r#""b", "c d" belong to no flag"#)
+    });
+    assert!(told, "{notices:?}");
+}
+
+#[test]
+fn the_usage_knew_our_flags_by_one_of_their_two_spellings() {
+    let usage = usage();
+    for flag in FLAGS.iter().filter(|flag| flag.is_ours) {
+        let line = usage
+            .lines()
+            .find(|line| line.split(' ').next() == Some(&format!("--{}", flag.name)));
+        let also = flag.dashed().map(|dashed| format!("Also: --{dashed}"));
+        let said = line.is_some_and(|line| also.as_ref().is_none_or(|also| line.ends_with(also.as_str())));
+        assert!(said, "{}: {line:?}", flag.name);
+    }
+    assert!(usage.contains("Also: --until-caught-up\n"), "{usage}");
 }
 
 #[test]

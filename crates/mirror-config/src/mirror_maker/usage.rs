@@ -13,17 +13,26 @@ pub struct Flag {
     pub help: &'static str,
     /// The values there are, where they are few: completions offer them.
     pub values: &'static [&'static str],
-    /// What the flag means when it is written alone, without `=VALUE`. Such a flag never takes the next argument.
+    /// What the flag means when it is written alone, without a value.
     pub alone: Option<&'static str>,
     /// Is it heliostat's own, which MirrorMaker never had?
     pub is_ours: bool,
 }
 
+// === impl Flag ===
+
+impl Flag {
+    /// Its other spelling, with dashes in the place of the dots: ours have one.
+    pub fn dashed(&self) -> Option<String> {
+        (self.is_ours && self.name.contains('.')).then(|| self.name.replace('.', "-"))
+    }
+}
+
 /// The first line of the usage, in the words of MirrorMaker 2.2 to 3.9.
 const HEADING: &str = "This tool helps to continuously copy data between two Kafka clusters.";
 
-/// All flags: MirrorMaker 3.9's by name, then ours, in the same style: words with dots between them. (A spelling of ours
-/// with dashes is taken, too.)
+/// All flags: MirrorMaker 3.9's by name, then ours, in the same style: words with dots between them. ([`Flag::dashed`] is
+/// taken, too.)
 pub const FLAGS: &[Flag] = &[
     with_values(
         "abort.on.send.failure",
@@ -155,7 +164,7 @@ pub const FLAGS: &[Flag] = &[
         ..ours(
             "until.caught.up",
             "start or lag",
-            "heliostat's own: end with 0 when what the source held at the start is on the target and committed; with =lag, when \
+            "heliostat's own: end with 0 when what the source held at the start is on the target and committed; with lag, when \
              nothing is left to mirror.",
             &["start", "lag"],
         )
@@ -172,7 +181,7 @@ pub const FLAGS: &[Flag] = &[
 pub fn usage() -> String {
     let mut text = format!("{HEADING}\n");
     let left = |flag: &Flag| match flag.argument {
-        Some(argument) if flag.alone.is_some() => format!("--{}[=<{argument}>]", flag.name),
+        Some(argument) if flag.alone.is_some() => format!("--{} [<{argument}>]", flag.name),
         Some(argument) => format!("--{} <{argument}>", flag.name),
         None => format!("--{}", flag.name),
     };
@@ -188,7 +197,8 @@ pub fn usage() -> String {
     line("Option", "Description");
     line("------", "-----------");
     for flag in FLAGS {
-        line(&left(flag), flag.help);
+        let also = flag.dashed().map(|dashed| format!(" Also: --{dashed}"));
+        line(&left(flag), &format!("{}{}", flag.help, also.unwrap_or_default()));
     }
     text
 }

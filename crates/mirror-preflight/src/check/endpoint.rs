@@ -14,9 +14,15 @@ pub(super) enum Endpoint {
     /// The name has no address; the resolver's reason.
     Unresolved(String),
     /// Nobody accepts connections at any of the addresses.
-    Unreachable(Vec<FailedAttempt>),
+    Unreachable {
+        /// What was to be connected to.
+        asked: String,
+        failed: Vec<FailedAttempt>,
+    },
     /// Somebody does.
     Reached {
+        /// What was to be connected to is a name, and no address.
+        is_name: bool,
         resolved: Vec<SocketAddr>,
         /// The address that was connected to first.
         address: SocketAddr,
@@ -27,8 +33,8 @@ pub(super) enum Endpoint {
 }
 
 /// Goes the whole way to `host:port`; each step takes at most `step`.
-pub(super) async fn examine(address: &str, step: Duration) -> Endpoint {
-    let resolved = match reach::resolve(address, step).await {
+pub(super) async fn examine(asked: &str, step: Duration) -> Endpoint {
+    let resolved = match reach::resolve(asked, step).await {
         Ok(resolved) => resolved,
         Err(reason) => return Endpoint::Unresolved(reason),
     };
@@ -37,13 +43,17 @@ pub(super) async fn examine(address: &str, step: Duration) -> Endpoint {
         Ok((address, stream)) => {
             let took = began.elapsed();
             Endpoint::Reached {
+                is_name: asked.parse::<SocketAddr>().is_err(),
                 resolved,
                 address,
                 took,
                 peer: peer::identify(stream, address, step).await,
             }
         }
-        Err(failed) => Endpoint::Unreachable(failed),
+        Err(failed) => Endpoint::Unreachable {
+            asked: asked.to_owned(),
+            failed,
+        },
     }
 }
 
@@ -64,7 +74,7 @@ impl Endpoint {
     pub(super) fn resolved(&self) -> Vec<String> {
         let addresses: Vec<_> = match self {
             Self::Unresolved(_) => Vec::new(),
-            Self::Unreachable(failed) => failed.iter().map(|attempt| attempt.address.ip()).collect(),
+            Self::Unreachable { failed, .. } => failed.iter().map(|attempt| attempt.address.ip()).collect(),
             Self::Reached { resolved, .. } => resolved.iter().map(SocketAddr::ip).collect(),
         };
         let mut shown: Vec<_> = addresses.iter().map(ToString::to_string).collect();
@@ -72,13 +82,19 @@ impl Endpoint {
         shown
     }
 
-    /// What was found, in a sentence.
+    /// What was found, in a sentence. What was asked for stands beside it, so an address is not named again.
     pub(super) fn words(&self) -> String {
-        let resolved = self.resolved().join(", ");
         match self {
             Self::Unresolved(reason) => format!("the name does not resolve: {reason}"),
-            Self::Unreachable(_) => format!("resolves to {resolved}; {}", self.connection()),
-            Self::Reached { peer, .. } => format!("resolves to {resolved}; {peer}"),
+            Self::Unreachable { .. } => self.connection(),
+            Self::Reached {
+                is_name: false, peer, ..
+            } => peer.to_string(),
+            Self::Reached {
+                is_name: true, peer, ..
+            } => {
+                format!("resolves to {}; {peer}", self.resolved().join(", "))
+            }
         }
     }
 
@@ -86,12 +102,7 @@ impl Endpoint {
     pub(super) fn connection(&self) -> String {
         match self {
             Self::Unresolved(reason) => format!("does not resolve: {reason}"),
-            Self::Unreachable(failed) => {
-                let reasons = failed
-                    .iter()
-                    .map(|attempt| format!("{}: {}", attempt.address, attempt.reason));
-                format!("cannot connect: {}", reasons.collect::<Vec<_>>().join(", "))
-            }
+            Self::Unreachable { asked, failed } => format!("cannot connect: {}", reach::tried(asked, failed)),
             Self::Reached {
                 peer: Peer::Kafka, ..
             } => "connected".to_owned(),
@@ -103,7 +114,7 @@ impl Endpoint {
     pub(super) fn advice(&self) -> Option<&'static str> {
         match self {
             Self::Unresolved(_) => Some("check the spelling, and that this host can look the name up"),
-            Self::Unreachable(_) => {
+            Self::Unreachable { .. } => {
                 Some("check the port, that the broker runs, and that no firewall stands between")
             }
             Self::Reached { peer, .. } => match peer {
@@ -114,5 +125,32 @@ impl Endpoint {
                 Peer::Silent => Some("check the port, and whether the broker is overloaded or stopped"),
             },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_was_named_three_times_in_one_row() {
+        let refused = |asked: &str| Endpoint::Unreachable {
+            asked: asked.to_owned(),
+            failed: vec![FailedAttempt {
+                address: "10.0.0.4:9092".parse().unwrap(),
+                reason: "refused".to_owned(),
+            }],
+        };
+        assert_eq!(refused("10.0.0.4:9092").words(), "cannot connect: refused");
+        assert_eq!(refused("wn0:9092").words(), "cannot connect: 10.0.0.4: refused");
+        let reached = |is_name| Endpoint::Reached {
+            is_name,
+            resolved: vec!["10.0.0.4:9092".parse().unwrap()],
+            address: "10.0.0.4:9092".parse().unwrap(),
+            took: Duration::ZERO,
+            peer: Peer::Kafka,
+        };
+        assert!(!reached(false).words().contains("10.0.0.4"));
+        assert!(reached(true).words().starts_with("resolves to 10.0.0.4; "));
     }
 }

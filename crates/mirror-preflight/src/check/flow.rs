@@ -98,8 +98,9 @@ fn some_topics(scope: &Scope, topics: &[MetadataTopic]) -> Check {
         "topics",
         "",
         format!(
-            "{} match, {}",
+            "{} {}, {}",
             counted(topics.len(), "topic"),
+            if topics.len() == 1 { "matches" } else { "match" },
             counted(partitions, "partition")
         ),
     )

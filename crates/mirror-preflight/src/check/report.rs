@@ -117,7 +117,7 @@ impl BrokerRow {
     ) -> Self {
         let connect_us = match endpoint {
             Endpoint::Reached { took, .. } => Some(u64::try_from(took.as_micros()).unwrap_or(u64::MAX)),
-            Endpoint::Unresolved(_) | Endpoint::Unreachable(_) => None,
+            Endpoint::Unresolved(_) | Endpoint::Unreachable { .. } => None,
         };
         Self {
             cluster: cluster.to_owned(),

@@ -55,6 +55,7 @@ pub(super) async fn examine(
         scope.skipped("settings", "", "brokers before Kafka 0.11 do not tell them")
     };
     let create = match names {
+        Some([]) => scope.skipped("create", "", "no topic matches"),
         Some(_) => create(scope, &target.cluster, &brokers, &missing, step).await,
         None => scope.skipped("create", "", "the source's topics are not known"),
     };

@@ -7,10 +7,25 @@ use serde::Serialize;
 /// The plans of all flows.
 #[derive(Debug, Clone, Serialize)]
 pub struct PlanReport {
-    /// The worst verdict of all flows.
+    /// The worst verdict of all flows; [`Verdict::Refused`] when there are problems.
     pub verdict: Verdict,
+    /// What is wrong in the files, each with its place: then no cluster was asked, and there are no flows.
+    pub problems: Vec<String>,
     /// The flows, in the order of the configuration.
     pub flows: Vec<FlowPlan>,
+}
+
+// === impl PlanReport ===
+
+impl PlanReport {
+    /// The report of files that cannot be used.
+    pub fn of_problems(problems: Vec<String>) -> Self {
+        Self {
+            verdict: Verdict::Refused,
+            problems,
+            flows: Vec::new(),
+        }
+    }
 }
 
 /// The plan of one flow.

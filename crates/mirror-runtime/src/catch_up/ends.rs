@@ -26,12 +26,14 @@ pub(crate) async fn look_at_ends(flow: Arc<FlowContext>, catch_up: Arc<CatchUp>)
         while !wanted.is_empty() {
             match ends(&flow.source, &wanted, committed_only).await {
                 Ok(found) => {
-                    wanted.retain(|tp| !found.contains_key(tp));
-                    if let Some(ends) = &mut catch_up.known().ends {
-                        ends.extend(found.into_iter().map(|(tp, end)| (tp, Some(end))));
-                    }
+                    wanted.retain(|tp| !matches!(found.get(tp), Some(Ok(_))));
+                    catch_up.learn_ends(found);
                 }
-                Err(error) => tracing::debug!(%error, "the ends of the source's logs are not known yet"),
+                Err(error) => {
+                    tracing::debug!(%error, "the ends of the source's logs are not known yet");
+                    let why = format!("the source does not tell its leader: {error}");
+                    catch_up.learn_ends(wanted.iter().map(|tp| (tp.clone(), Err(why.clone()))));
+                }
             }
             if !wanted.is_empty() {
                 sleep(ASK_AGAIN_AFTER).await;
@@ -42,14 +44,16 @@ pub(crate) async fn look_at_ends(flow: Arc<FlowContext>, catch_up: Arc<CatchUp>)
     }
 }
 
-/// The ends of those partitions whose leaders answer.
+/// The end of each of these partitions, or why it is not known.
 async fn ends(
     source: &Cluster,
     wanted: &BTreeSet<TopicPartition>,
     committed_only: bool,
-) -> Result<BTreeMap<TopicPartition, LogEnd>, ClientError> {
+) -> Result<BTreeMap<TopicPartition, Result<LogEnd, String>>, ClientError> {
     let topics: BTreeSet<_> = wanted.iter().map(|tp| Arc::clone(&tp.topic)).collect();
     let metadata = source.metadata(Some(topics.into_iter().collect())).await?;
+    let no_leader = || Err("it has no leader on the source".to_owned());
+    let mut ends: BTreeMap<_, _> = wanted.iter().map(|tp| (tp.clone(), no_leader())).collect();
     let mut led: BTreeMap<NodeId, Vec<TopicPartition>> = BTreeMap::new();
     for topic in &metadata.topics {
         let Some(name) = &topic.name else { continue };
@@ -60,13 +64,15 @@ async fn ends(
             }
         }
     }
-    let mut ends = BTreeMap::new();
     for (leader, partitions) in led {
-        match ends_at(source, leader, &partitions, committed_only).await {
-            Ok(of_leader) => ends.extend(of_leader),
+        let (told, why) = match ends_at(source, leader, &partitions, committed_only).await {
+            Ok(told) => (told, "does not tell it".to_owned()),
             // The others need not wait for this one.
-            Err(error) => tracing::debug!(%leader, %error, "the ends of a broker's logs are not known yet"),
-        }
+            Err(error) => (Vec::new(), format!("cannot be asked: {error}")),
+        };
+        let why = format!("how long its log is is not known: its leader, broker {leader}, {why}");
+        ends.extend(partitions.into_iter().map(|tp| (tp, Err(why.clone()))));
+        ends.extend(told.into_iter().map(|(tp, end)| (tp, Ok(end))));
     }
     Ok(ends)
 }

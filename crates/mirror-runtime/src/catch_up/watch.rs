@@ -10,12 +10,17 @@ use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::CatchUp;
+use crate::events;
 use crate::shared::FlowShared;
 
 /// How often positions are looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// With [`CatchUpGoal::Lag`]: a look at the ends follows on the one before after this many of those.
 const LOOKS_BETWEEN_QUESTIONS: u32 = 4;
+
+/// What is wrong with a flow that had nothing to reach.
+const NO_TOPIC_MATCHES: &str = "no topic of the source matches: check the list of topics; a topic that this user may not \
+                                describe is not seen either";
 
 /// A flow and its goal.
 #[derive(Debug, Clone)]
@@ -97,7 +102,7 @@ impl CatchUpWatch {
             if let Some(all) = &all {
                 let is_done = all.iter().all(|tally| tally.is_done());
                 if is_done && is_fresh {
-                    return CatchUpOutcome::CaughtUp;
+                    return self.came_so_far(all);
                 }
                 if !is_done && all.iter().all(|tally| tally.waits_for_an_operator()) {
                     return CatchUpOutcome::Incomplete;
@@ -116,6 +121,21 @@ impl CatchUpWatch {
         unreachable!("invariant: a run does not take 30 years")
     }
 
+    /// Nothing is missing: because everything is there, or because there was nothing.
+    fn came_so_far(&self, tallies: &[&Tally]) -> CatchUpOutcome {
+        let empty = self
+            .flows
+            .iter()
+            .zip(tallies)
+            .filter(|(_, tally)| tally.is_empty());
+        let empty: Vec<_> = empty.map(|(flow, _)| flow.name.as_str()).collect();
+        if empty.is_empty() {
+            return CatchUpOutcome::CaughtUp;
+        }
+        events::no_topic_matches(&empty.join(", "));
+        CatchUpOutcome::NoTopics
+    }
+
     /// What the run has come to, after its drain.
     pub(crate) fn report(&self, outcome: CatchUpOutcome) -> CatchUpReport {
         let all_stored = self.flows.iter().all(|flow| flow.shared.are_positions_stored());
@@ -124,6 +144,7 @@ impl CatchUpWatch {
             CatchUpOutcome::CaughtUp
             | CatchUpOutcome::Incomplete
             | CatchUpOutcome::OpenTransactions
+            | CatchUpOutcome::NoTopics
             | CatchUpOutcome::Interrupted
             | CatchUpOutcome::PositionsNotStored => outcome,
         };
@@ -132,17 +153,21 @@ impl CatchUpWatch {
                 .catch_up
                 .views(&flow.shared)
                 .map(|views| self.goal.tally(&views));
-            let is_known = tally.is_some();
+            let problem = match &tally {
+                None => Some(why_not_begun(&flow.shared)),
+                Some(tally) => tally.is_empty().then(|| NO_TOPIC_MATCHES.to_owned()),
+            };
+            let begun = tally.is_some();
             let tally = tally.unwrap_or_default();
-            let (state, _, problem) = flow.shared.state();
             FlowCatchUp {
                 flow: flow.name.clone(),
+                begun,
                 records: flow.shared.counters.totals().acked_records,
                 caught_up: tally.caught_up,
                 elsewhere: tally.elsewhere,
                 missing: tally.missing,
                 open_transactions: tally.left_open,
-                problem: (!is_known).then(|| problem.unwrap_or_else(|| format!("it is {}", state.name()))),
+                problem,
             }
         });
         CatchUpReport {
@@ -163,7 +188,7 @@ impl CatchUpWatch {
                 continue;
             };
             for view in &views {
-                if let (Standing::Mirrored(position), Some(_)) = (&view.standing, view.end) {
+                if let (Standing::Mirrored(position), Ok(_)) = (&view.standing, &view.end) {
                     self.firsts.entry((number, view.tp.clone())).or_insert(*position);
                 }
             }
@@ -183,6 +208,18 @@ impl CatchUpWatch {
         }
         self.left.send_replace(left);
         tallies
+    }
+}
+
+/// Why a flow does not even know its partitions.
+fn why_not_begun(shared: &FlowShared) -> String {
+    let (state, _, problem) = shared.state();
+    let unreachable = shared.unreachable_brokers();
+    match (problem, unreachable.split_first()) {
+        (Some(problem), _) => problem,
+        (None, Some((first, []))) => first.to_string(),
+        (None, Some((first, others))) => format!("{first} (and {} more)", others.len()),
+        (None, None) => format!("it is {}", state.name()),
     }
 }
 

@@ -45,7 +45,7 @@ impl Flow {
         let (source, target, ways) = connect_both(&config, &network, &shared).await?;
         let mut backoff = Backoff::new(source_backoff(&config), 0);
         let abilities = abilities::look(&config, &source, &target, source_backoff(&config)).await;
-        let store = open_store(&config, &source, &target, &state, &mut backoff).await?;
+        let store = open_store(&config, &source, &target, &state, &shared, &mut backoff).await?;
         let target_topics = TargetTopics::new(Arc::clone(&target));
         let watching = Arc::clone(&target_topics).watch(
             Arc::clone(&shared),
@@ -73,7 +73,7 @@ impl Flow {
         });
         loop {
             match join::check_reverse_flow(&context).await {
-                Err(error) if error.may_pass() => events::positions_unavailable(backoff.attempts(), &error),
+                Err(error) if error.may_pass() => tell_of_positions(&shared, &backoff, &error),
                 checked => break checked?,
             }
             sleep(backoff.next_delay()).await;
@@ -107,8 +107,8 @@ async fn connect_both(
     shared: &FlowShared,
 ) -> Result<(Arc<Cluster>, Arc<Cluster>, [Task<()>; 2]), RunError> {
     let (source, target) = tokio::try_join!(
-        connect::cluster(&config.source, network),
-        connect::cluster(&config.target, network)
+        connect::cluster(&config.source, network, shared),
+        connect::cluster(&config.target, network, shared)
     )
     .map_err(RunError::Client)?;
     let [source_form, target_form] = reachability::address_forms(config);
@@ -130,17 +130,27 @@ fn source_backoff(config: &FlowConfig) -> BackoffConfig {
     )
 }
 
+/// The place of the positions does not answer, and is asked again: the log says so, and whoever asks how the flow is.
+fn tell_of_positions(shared: &FlowShared, backoff: &Backoff, error: &RunError) {
+    events::positions_unavailable(backoff.attempts(), error);
+    shared.set_problem(format!(
+        "the stored positions cannot be read: {}",
+        events::causes(error)
+    ));
+}
+
 /// Opens the place of the positions, however long it takes to answer.
 async fn open_store(
     config: &FlowConfig,
     source: &Arc<Cluster>,
     target: &Arc<Cluster>,
     state: &StateFolder,
+    shared: &FlowShared,
     backoff: &mut Backoff,
 ) -> Result<PositionStore, RunError> {
     loop {
         match join::position_store(config, source, target, state).await {
-            Err(error) if error.may_pass() => events::positions_unavailable(backoff.attempts(), &error),
+            Err(error) if error.may_pass() => tell_of_positions(shared, backoff, &error),
             opened => return opened,
         }
         sleep(backoff.next_delay()).await;
@@ -155,7 +165,7 @@ pub(super) async fn start_generation(
     let mut backoff = Backoff::new(source_backoff(&context.config), 0);
     loop {
         match Generation::start(Arc::clone(context), Arc::clone(ownership)).await {
-            Err(error) if error.may_pass() => events::positions_unavailable(backoff.attempts(), &error),
+            Err(error) if error.may_pass() => tell_of_positions(&context.shared, &backoff, &error),
             started => return started,
         }
         sleep(backoff.next_delay()).await;

@@ -56,6 +56,7 @@ fn the_walk_through() {
             target_addresses: BTreeMap::new(),
             until_caught_up: None,
             until_caught_up_wait: Duration::from_mins(5),
+            ignored: Vec::new(),
         }
     );
 }
@@ -72,7 +73,7 @@ fn a_flag_that_may_stand_alone_takes_no_argument_that_follows() {
     assert_eq!(flags(&line).until_caught_up_wait, Duration::from_millis(70));
     assert_eq!(
         error(&format!("{FILES} --include a --until.caught.up=soon")),
-        "cannot parse argument \"soon\" of option until.caught.up: use start or lag, behind an equals sign"
+        "cannot parse argument \"soon\" of option until.caught.up: use start or lag"
     );
     assert!(error(&format!("{FILES} --include a --until.caught.up.wait.ms 5")).contains("give that, too"));
 }
@@ -107,6 +108,7 @@ fn all_spellings_of_a_flag() {
         // What that flag says is compared with the files.
         let given = Flags {
             new_consumer: false,
+            ignored: Vec::new(),
             ..flags(line)
         };
         assert_eq!(given, expected, "{line}");
@@ -261,6 +263,10 @@ fn what_is_unknown() {
     assert!(error("--white a").starts_with("white is not a recognized option"));
     assert!(error("-i a").starts_with("i is not a recognized option"));
     assert!(error("--blacklist a").contains("(?!TOPICS$)"));
+    assert!(
+        error("--output json").contains("--log.format json"),
+        "it only said that there is no such flag"
+    );
 }
 
 #[test]
@@ -285,4 +291,33 @@ fn what_is_refused() {
             .contains("there is no Java here (--message.handler com.example.H)")
     );
     assert!(with("--consumer.rebalance.listener L").starts_with("rebalance listeners are Java classes"));
+}
+
+#[test]
+fn lag_behind_a_blank_was_taken_for_a_stray_word_and_the_run_ended_at_the_start() {
+    let with = |more: &str| flags(&format!("{FILES} --include a {more}"));
+    for flag in ["--until.caught.up", "--until-caught-up", "-until-caught-up"] {
+        for (value, goal) in [
+            ("", CatchUpGoal::Start),
+            (" start", CatchUpGoal::Start),
+            ("=start", CatchUpGoal::Start),
+            (" lag", CatchUpGoal::Lag),
+            ("=lag", CatchUpGoal::Lag),
+        ] {
+            let line = format!("{flag}{value}");
+            assert_eq!(with(&line).until_caught_up, Some(goal), "{line}");
+            assert_eq!(with(&line).ignored, Vec::<String>::new(), "{line}");
+            assert_eq!(with(&format!("{line} --num.streams 2")).num_streams, 2, "{line}");
+        }
+        assert_eq!(
+            error(&format!("{FILES} --include a {flag} now")),
+            "cannot parse argument \"now\" of option until.caught.up: use start or lag"
+        );
+    }
+}
+
+#[test]
+fn words_that_belong_to_no_flag_are_kept_to_be_told() {
+    let given = flags(&format!("more {FILES} --include a b - --new.consumer -- --bogus"));
+    assert_eq!(given.ignored, ["more", "b", "-", "--bogus"]);
 }
