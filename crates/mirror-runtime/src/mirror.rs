@@ -180,7 +180,7 @@ impl Mirror {
         let stop = watch::Sender::new(false);
         let shareds = flows.iter().map(|flow| Arc::clone(&flow.shared)).collect();
         let left = catch_up.as_ref().map(CatchUpWatch::left);
-        let _report =
+        let report =
             reports_progress.then(|| tasks.start("progress report", progress_report::run(shareds, left)));
         let _control = tasks.start("control", control::serve(control.1, addressees, view));
         let life = flows.first().map(|flow| flow.life);
@@ -205,6 +205,8 @@ impl Mirror {
             Some(end) = ended.recv() => outcome = judge(end),
             end = until_over(&mut catch_up) => caught_up = end,
         }
+        // What comes now is told line by line; a line that renewed itself below would stand in the way of the shell's prompt.
+        drop(report);
         let drains = drains.iter().map(Option::as_deref);
         let drain_timeout =
             life.and_then(|life| drains.map(|flow| catch_up::drain_timeout(life, flow)).max());

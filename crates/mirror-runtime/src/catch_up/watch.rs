@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kafka_wire::ids::TopicPartition;
-use mirror_core::catch_up::{CatchUpGoal, CatchUpOutcome, CatchUpReport, FlowCatchUp, Standing, Tally};
+use mirror_core::catch_up::{
+    CatchUpGoal, CatchUpOutcome, CatchUpReport, FlowCatchUp, Missing, Standing, Tally,
+};
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
@@ -36,6 +38,10 @@ pub(crate) struct Left {
     pub(crate) offsets: u64,
     /// The way as a whole, as far as it is known.
     pub(crate) total: u64,
+    /// Partitions of which it is not known.
+    pub(crate) not_begun: usize,
+    /// Flows that do not know their partitions.
+    pub(crate) flows_not_begun: usize,
 }
 
 /// Watches all flows of a process.
@@ -59,16 +65,29 @@ struct Standstill {
     parts: BTreeMap<Part, (Option<i64>, Instant)>,
 }
 
+// === impl Left ===
+
+impl Left {
+    /// Is the whole way known?
+    pub(crate) fn is_known(&self) -> bool {
+        self.not_begun == 0 && self.flows_not_begun == 0
+    }
+}
+
 // === impl CatchUpWatch ===
 
 impl CatchUpWatch {
     pub(crate) fn new(goal: CatchUpGoal, flows: Vec<WatchedFlow>, wait: Duration) -> Self {
+        let nothing_known = Left {
+            flows_not_begun: flows.len(),
+            ..Left::default()
+        };
         Self {
             goal,
             flows,
             wait,
             began: Instant::now(),
-            left: watch::Sender::default(),
+            left: watch::Sender::new(nothing_known),
             firsts: BTreeMap::new(),
         }
     }
@@ -184,6 +203,7 @@ impl CatchUpWatch {
         let mut tallies = Vec::new();
         for (number, flow) in self.flows.iter().enumerate() {
             let Some(views) = flow.catch_up.views(&flow.shared) else {
+                left.flows_not_begun += 1;
                 tallies.push(None);
                 continue;
             };
@@ -194,6 +214,8 @@ impl CatchUpWatch {
             }
             let tally = self.goal.tally(&views);
             left.offsets += tally.offsets_left;
+            let is_unknown = |missing: &&Missing| missing.position.is_none() || missing.goal.is_none();
+            left.not_begun += tally.missing.iter().filter(is_unknown).count();
             // The way as a whole: the same tally with every partition where it was seen first.
             let mut first_views = views;
             for view in &mut first_views {
@@ -258,7 +280,7 @@ impl Standstill {
 
 #[cfg(test)]
 mod tests {
-    use mirror_core::catch_up::{Missing, MissingKind};
+    use mirror_core::catch_up::MissingKind;
 
     use super::*;
 

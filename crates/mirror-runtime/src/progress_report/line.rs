@@ -27,7 +27,7 @@ pub(super) struct Way {
 /// A piece of the line.
 #[derive(Debug)]
 struct Part {
-    /// Those of higher numbers go first where the line is too long.
+    /// Those of lower numbers have the room first.
     rank: u8,
     text: String,
 }
@@ -53,12 +53,7 @@ impl Line {
         }
         parts.push(part(5, format!("{:.0} records/s", self.records_per_second)));
         parts.push(part(6, format!("{:.1} MB/s", self.megabytes_per_second)));
-        while parts.len() > 1 && width(&parts) > columns {
-            let last = parts.iter().enumerate().max_by_key(|(_, part)| part.rank);
-            let Some((place, _)) = last else { break };
-            parts.remove(place);
-        }
-        joined(&parts).chars().take(columns).collect()
+        fitting(parts, columns).chars().take(columns).collect()
     }
 
     /// The same in the log.
@@ -152,13 +147,26 @@ fn part(rank: u8, text: String) -> Part {
     Part { rank, text }
 }
 
-fn joined(parts: &[Part]) -> String {
-    let texts: Vec<_> = parts.iter().map(|part| part.text.as_str()).collect();
+/// The most important part, and of the others in turn what still fits; each keeps its place.
+fn fitting(parts: Vec<Part>, columns: usize) -> String {
+    let mut by_rank: Vec<_> = parts.into_iter().enumerate().collect();
+    by_rank.sort_by_key(|(_, part)| part.rank);
+    let mut kept: Vec<(usize, String)> = Vec::new();
+    let mut width = 0;
+    for (place, part) in by_rank {
+        let more = part.text.chars().count();
+        if kept.is_empty() {
+            width = more;
+        } else if width + SEPARATOR.len() + more <= columns {
+            width += SEPARATOR.len() + more;
+        } else {
+            continue;
+        }
+        kept.push((place, part.text));
+    }
+    kept.sort_unstable();
+    let texts: Vec<_> = kept.into_iter().map(|(_, text)| text).collect();
     texts.join(SEPARATOR)
-}
-
-fn width(parts: &[Part]) -> usize {
-    joined(parts).chars().count()
 }
 
 fn partitions(count: usize) -> String {
