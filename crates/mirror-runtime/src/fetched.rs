@@ -14,6 +14,10 @@ use crate::fetcher::{Assignment, FetcherSettings, Held};
 use crate::memory::Credit;
 use crate::partition::{FetchCursor, LogEnds, SourcePartition};
 
+/// So many answers in a row may hold less of a batch than they had room for before it counts as damaged. A log that ends
+/// within a batch stays so; what a network or a proxy has cut does not.
+const SHORT_ANSWERS_MAX: u32 = 32;
+
 /// Bytes of one partition, on their way to its router.
 #[derive(Debug)]
 pub(crate) struct Chunk {
@@ -152,6 +156,7 @@ pub(crate) fn judge(
             leader_epoch,
         }) => {
             held.cut = None;
+            held.short_answers = 0;
             partition.set_cursor(FetchCursor {
                 offset: next_offset,
                 last_fetched_epoch: leader_epoch,
@@ -168,13 +173,17 @@ pub(crate) fn judge(
             // (`ReplicaManager.readFromLog`): such a partition moves up until it is the first that has anything.
             let size = first_batch_size(&fetched.records).map_err(unreadable)?;
             let needed = needed_bytes(size, cursor.offset, settings)?;
-            if held.promised >= needed {
+            held.cut = Some(needed);
+            if held.promised < needed {
+                return Ok(None);
+            }
+            held.short_answers += 1;
+            if held.short_answers >= SHORT_ANSWERS_MAX {
                 let (came, promised) = (fetched.records.len(), held.promised);
                 return Err(corrupt(format!(
-                    "the log ends within a batch of {needed} bytes: {promised} were asked for, {came} came"
+                    "it comes cut again and again: it has {needed} bytes, {promised} were asked for, {came} came"
                 )));
             }
-            held.cut = Some(needed);
             Ok(None)
         }
     }

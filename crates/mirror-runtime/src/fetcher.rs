@@ -94,6 +94,8 @@ pub(crate) struct Held {
     pub(crate) cut: Option<i32>,
     /// Bytes that the last request left to this partition whatever the others got; 0 where they shared one limit.
     pub(crate) promised: i32,
+    /// How many answers in a row held less than that, and only part of a batch.
+    pub(crate) short_answers: u32,
     /// Part of the request that is being made.
     pub(crate) asked: bool,
 }
@@ -496,6 +498,7 @@ impl Held {
             assignment,
             cut: None,
             promised: 0,
+            short_answers: 0,
             asked: false,
         }
     }

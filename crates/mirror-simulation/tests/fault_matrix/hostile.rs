@@ -363,6 +363,36 @@ fn row_36_a_batch_that_is_cut_is_no_corruption_and_no_loop() -> Result<()> {
     })
 }
 
+/// Found by reading: it was asked for again and again, without a word.
+#[test]
+fn row_36_a_batch_that_stays_cut_halts_by_name() -> Result<()> {
+    bounded(async {
+        let cut = |bytes: &mut Vec<u8>| bytes.truncate(60);
+        let endless = |bytes: &mut Vec<u8>| {
+            bytes.truncate(60);
+            bytes[8..12].copy_from_slice(&i32::MAX.to_be_bytes());
+        };
+        let damages: [(&str, fn(&mut Vec<u8>)); 2] = [("corrupt", cut), ("batch_too_large", endless)];
+        for (reason, damage) in damages {
+            let mut scene = Scene::start().await?;
+            let damaged = alter_records(&scene.world.source, u64::MAX, damage);
+            let before = scene.world.trace().snapshot().len();
+            // The answer to the request that is on its way may still be as it was.
+            scene.write(3)?;
+            scene.world.pass(Duration::from_secs(1)).await;
+            scene.write(3)?;
+            let halt = scene.until_halted(0).await?;
+            ensure!(halt.reason == reason, "{halt:?}");
+            let requests = scene.world.trace().snapshot().len() - before;
+            ensure!(requests < 500, "{requests} requests");
+            scene.others_go_on(0).await?;
+            only_true_records(&scene.world)?;
+            damaged.remove();
+        }
+        Ok(())
+    })
+}
+
 #[test]
 fn row_36_batches_above_every_limit_of_a_fetch_are_read() -> Result<()> {
     bounded(async {
