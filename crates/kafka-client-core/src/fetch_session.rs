@@ -18,10 +18,11 @@
 //!
 //! Invariants:
 //! - (A) For each partition `held` is what the broker goes by, after the requests built so far; a request carries each
-//!   partition where that is not what is wanted.
+//!   partition where that is not what is wanted, and the next one takes up who sat out.
 //! - (B) An answer is passed on only if it was asked for at the offset that is still wanted.
 //! - (C) No partition starves when the answer's size limit is small: who got records goes to the end of the line. In a
-//!   session the broker does the same with its own list (`IncrementalFetchContext`).
+//!   session the broker does the same with its own list (`IncrementalFetchContext`); where one before 3.0 does not,
+//!   those that got records [sit out](rest) a request.
 //!
 //! A partition without credit is [paused](FetchSession::pause), that is, dropped from the broker's session: one that
 //! stays in it would be answered with records. Taking it up again costs about 33 bytes.
@@ -33,6 +34,7 @@
 //! error is dealt with (or the broker answers at once, for ever).
 
 mod difference;
+mod rest;
 
 #[cfg(test)]
 mod tests;
@@ -41,6 +43,7 @@ use difference::{FetchTopics, ForgottenTopics};
 use kafka_wire::api::fetch::{FetchRequest, FetchResponse, FetchedPartition, FetchedTopic};
 use kafka_wire::error_code::ErrorCode;
 use kafka_wire::ids::{TopicId, TopicPartition};
+use rest::Rest;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -120,6 +123,8 @@ pub struct FetchSession {
     changed: BTreeSet<TopicPartition>,
     /// What the broker holds though it is wanted no more.
     left_over: BTreeMap<(TopicPartition, TopicId), FetchTarget>,
+    /// Whether somebody sits the next request out.
+    rest: Rest,
     /// Grows with the topics ever set; swept with each full request.
     names: BTreeMap<TopicId, Arc<str>>,
 }
@@ -142,6 +147,7 @@ struct Outstanding {
     full: bool,
     by_id: bool,
     sessions: bool,
+    isolation_level: i8,
 }
 
 #[derive(Debug)]
@@ -251,15 +257,21 @@ impl FetchSession {
         let full = !matches!(self.state, State::Open { .. });
         let mut topics = FetchTopics::default();
         let mut forgotten = ForgottenTopics::default();
+        let rest = std::mem::take(&mut self.rest);
         if full {
             self.build_full(&mut topics);
         } else {
-            self.build_changes(&mut topics, &mut forgotten);
+            let resting = rest.resting(|tp| {
+                let wanted = self.partitions.get(tp);
+                wanted.is_some_and(|wanted| wanted.can_be_asked(by_id))
+            });
+            self.build_changes(&mut topics, &mut forgotten, &resting);
         }
         self.outstanding = Some(Outstanding {
             full,
             by_id,
             sessions,
+            isolation_level: limits.isolation_level,
         });
         FetchRequest {
             max_wait_ms: limits.max_wait_ms,
@@ -315,6 +327,7 @@ impl FetchSession {
         self.check_response(outstanding, response)?;
         let mut fetched = Vec::new();
         let mut answered = BTreeSet::new();
+        self.rest = Rest::default();
         for topic in &response.topics {
             let Some(name) = self.name_of(topic) else {
                 continue;
@@ -324,6 +337,10 @@ impl FetchSession {
                 if self.is_wanted(&tp, topic, outstanding) {
                     if !partition.records.is_empty() {
                         self.move_to_end(&tp);
+                    }
+                    if !outstanding.full && !outstanding.by_id {
+                        let asked = self.partitions.get(&tp).map(|wanted| wanted.target.fetch_offset);
+                        self.rest.note(&tp, partition, asked, outstanding.isolation_level);
                     }
                     fetched.push((tp.clone(), partition.clone()));
                 }
@@ -373,12 +390,21 @@ impl FetchSession {
         self.names = names;
     }
 
-    fn build_changes(&mut self, topics: &mut FetchTopics, forgotten: &mut ForgottenTopics) {
+    fn build_changes(
+        &mut self,
+        topics: &mut FetchTopics,
+        forgotten: &mut ForgottenTopics,
+        resting: &BTreeSet<TopicPartition>,
+    ) {
+        self.changed.extend(resting.iter().cloned());
         for tp in std::mem::take(&mut self.changed) {
             let Some(wanted) = self.partitions.get_mut(&tp) else {
                 continue;
             };
-            if wanted.can_be_asked(self.by_id) {
+            if resting.contains(&tp) {
+                self.changed.insert(tp.clone());
+            }
+            if wanted.can_be_asked(self.by_id) && !resting.contains(&tp) {
                 if wanted.held != Some(wanted.target) {
                     wanted.held = Some(wanted.target);
                     topics.push(&tp, &wanted.target);

@@ -5,7 +5,8 @@
 //! (B) an unknown id is answered with 70, an epoch that is not the expected one with 71, names after ids or ids after
 //!     names with 106; the partitions stay as they were;
 //! (C) a session whose last partition was forgotten ends;
-//! (D) partitions that gave records go to the end of the line, so that the byte limit starves none;
+//! (D) partitions that gave records go to the end of the line, so that the byte limit starves none; before 3.0 all that are in
+//!     the answer do, and some starve;
 //! (E) when all slots are taken, one that was not used for two minutes gives way, else no session is opened.
 
 use std::collections::BTreeMap;
@@ -16,6 +17,7 @@ use kafka_wire::{ErrorCode, TopicId};
 use tokio::time::Instant;
 
 use crate::random::Random;
+use crate::release::KafkaRelease;
 
 const EPOCH_INITIAL: i32 = 0;
 const EPOCH_FINAL: i32 = -1;
@@ -159,6 +161,7 @@ impl FetchSessions {
         wanted: &WantedPartition,
         told: Option<Told>,
         has_records: bool,
+        release: KafkaRelease,
     ) -> bool {
         let (Opened::New(id) | Opened::Incremental(id)) = opened else {
             return true;
@@ -172,7 +175,9 @@ impl FetchSessions {
         };
         let is_news = has_records || told.is_none() || cached.told != told;
         cached.told = told;
-        if has_records {
+        let moves =
+            is_news && matches!(opened, Opened::Incremental(_)) && release.moves_whoever_is_answered();
+        if has_records || moves {
             cached.turn = next_turn; // (D)
             session.next_turn += 1;
         }

@@ -69,6 +69,11 @@ impl KafkaRelease {
         self >= Self::V3_2
     }
 
+    /// Before 3.0 whoever is in the answer of a session goes to the end of the line, with records or without (KAFKA-12330).
+    pub(crate) fn moves_whoever_is_answered(self) -> bool {
+        self < Self::V3_2
+    }
+
     /// The feature `transaction.version`: 2 is on by default since 4.0 (KIP-890).
     pub(crate) fn transaction_version(self) -> i16 {
         if self >= Self::V4_1 { 2 } else { 0 }

@@ -168,25 +168,40 @@ pub(crate) fn judge(
             }))
         }
         None => {
-            // Part of a batch only, of a broker before 0.10.1: it gives none whole that is larger than its partition's limit.
-            // Those since give the first batch of an answer whole, and nothing of one that is not the first and has no room
-            // (`ReplicaManager.readFromLog`): such a partition moves up until it is the first that has anything.
             let size = first_batch_size(&fetched.records).map_err(unreadable)?;
-            let needed = needed_bytes(size, cursor.offset, settings)?;
-            held.cut = Some(needed);
-            if held.promised < needed {
-                return Ok(None);
-            }
-            held.short_answers += 1;
-            if held.short_answers >= SHORT_ANSWERS_MAX {
-                let (came, promised) = (fetched.records.len(), held.promised);
-                return Err(corrupt(format!(
-                    "it comes cut again and again: it has {needed} bytes, {promised} were asked for, {came} came"
-                )));
-            }
+            note_cut(held, size, fetched.records.len(), settings)?;
             Ok(None)
         }
     }
+}
+
+/// Part of a batch only, of a broker before 0.10.1: it gives none whole that is larger than its partition's limit.
+///
+/// Those since give the first batch of an answer whole, and nothing of one that is not the first and has no room
+/// (`ReplicaManager.readFromLog`): such a partition moves up until it is the first that has anything.
+fn note_cut(
+    held: &mut Held,
+    size: Option<usize>,
+    came: usize,
+    settings: &FetcherSettings,
+) -> Result<(), TroubleKind> {
+    let offset = held.assignment.partition.cursor().offset;
+    let needed = needed_bytes(size, offset, settings)?;
+    held.cut = Some(needed);
+    if held.promised < needed {
+        return Ok(());
+    }
+    held.short_answers += 1;
+    if held.short_answers < SHORT_ANSWERS_MAX {
+        return Ok(());
+    }
+    let promised = held.promised;
+    Err(TroubleKind::Corrupt {
+        offset,
+        detail: format!(
+            "it comes cut again and again: it has {needed} bytes, {promised} were asked for, {came} came"
+        ),
+    })
 }
 
 /// The room that a cut batch needs, in bytes.

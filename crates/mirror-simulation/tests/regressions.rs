@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use kafka_client::{AddressMap, Cluster, ClusterSettings, ConnectionSettings, admin};
-use kafka_fake::{Action, InterceptedRequest};
+use kafka_fake::{Action, InterceptedRequest, KafkaRelease};
 use kafka_wire::ApiKey;
 use mirror_core::control::halted_partitions;
 use mirror_oracle::{Record, Rule};
@@ -119,4 +119,64 @@ fn a_target_that_is_slow_when_the_positions_topic_is_made_ends_no_process() {
         world.compare(&Rule::preserve())
     });
     assert_eq!(lived.unwrap().records, 1);
+}
+
+/// Found by reading: in a session with a broker before 3.0 the partitions that are busy keep their order (KAFKA-12330), and the
+/// first few, which fill each answer, were mirrored to their ends before another one had its first record mirrored.
+#[test]
+fn busy_partitions_of_a_source_before_3_0_are_mirrored_together() {
+    const PARTITIONS: i32 = 5;
+    const BACKLOG: i64 = 60;
+    let lived = mirror_simulation::run(async {
+        let defaults = WorldSettings::default();
+        let mut world = World::start(WorldSettings {
+            source: defaults
+                .source
+                .clone()
+                .brokers(1)
+                .default_replication_factor(1)
+                .release(KafkaRelease::V2_4),
+            adjust: Arc::new(|config| {
+                config.flows[0].fetch.bytes_max = 64 << 10;
+                config.flows[0].fetch.partition_bytes_max = 32 << 10;
+            }),
+            ..defaults
+        })
+        .await?;
+        world.source.create_topic("orders", PARTITIONS, &[])?;
+        for _ in 0..BACKLOG {
+            let large = records(&world, PARTITIONS).into_iter();
+            world.write(
+                &large
+                    .map(|record| record.value("v".repeat(16 << 10)))
+                    .collect::<Vec<_>>(),
+            )?;
+        }
+        let _far_away = world
+            .source
+            .intercept(delayed(ApiKey::Fetch, Duration::from_millis(10)));
+        world.start_mirror()?;
+        let mirrored = |world: &World, partition| {
+            let acked = world.acked_offsets();
+            acked.get(&("orders".to_owned(), partition)).copied().unwrap_or(0)
+        };
+        world
+            .until("each is mirrored", LIMIT, |world| {
+                world
+                    .write(&records(world, PARTITIONS))
+                    .expect("the topic is there");
+                (0..PARTITIONS).all(|partition| mirrored(world, partition) > 0)
+            })
+            .await?;
+        for partition in 0..PARTITIONS {
+            let offset = mirrored(&world, partition);
+            ensure!(
+                offset < BACKLOG / 2,
+                "partition {partition} is at {offset} already"
+            );
+        }
+        world.until_caught_up(LIMIT).await?;
+        world.compare(&Rule::preserve())
+    });
+    lived.map(drop).expect("it lives");
 }

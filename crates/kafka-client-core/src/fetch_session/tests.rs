@@ -400,6 +400,100 @@ fn who_got_records_comes_last_in_the_next_full_request() {
     assert_eq!(build(&mut session, 6), "0/-1: 2@0 0@0 1@0");
 }
 
+/// A session with a busy broker of 1.1 to 2.8: each partition gets new records all the time, and whoever is in an answer goes to
+/// the end of the broker's list. Returns how often each partition got records in `rounds` requests.
+fn served_by_a_busy_broker(version: i16, partitions: i32, large: i32, rounds: usize) -> Vec<usize> {
+    let mut session = FetchSession::new();
+    let mut line: Vec<i32> = Vec::new();
+    let mut served = vec![0; usize::try_from(partitions).unwrap()];
+    for partition in 0..partitions {
+        session.set(tp(partition), at(0));
+    }
+    for _ in 0..rounds {
+        let request = session.build(version, &LIMITS);
+        for asked in request.topics.iter().flat_map(|topic| &topic.partitions) {
+            if !line.contains(&asked.partition) {
+                line.push(asked.partition);
+            }
+        }
+        for topic in &request.forgotten {
+            line.retain(|partition| !topic.partitions.contains(partition));
+        }
+        let mut room = 2;
+        let mut answers = Vec::new();
+        for partition in &line {
+            // One has a batch that fills more than an answer, and comes first or not at all.
+            let needed = if *partition == large { 2 } else { 1 };
+            let fits = needed <= room;
+            room -= if fits { needed } else { 0 };
+            answers.push(FetchedPartition {
+                high_watermark: i64::MAX,
+                last_stable_offset: i64::MAX,
+                ..fetched(*partition, if fits { b"r" } else { b"" })
+            });
+        }
+        let answer = answer(version, 77, answers);
+        for (tp, fetched) in session.handle_response(version, &answer).unwrap() {
+            if !fetched.records.is_empty() {
+                let times = &mut served[usize::try_from(tp.partition).unwrap()];
+                *times += 1;
+                session.set(tp, at(i64::try_from(*times).unwrap()));
+            }
+        }
+    }
+    served
+}
+
+/// KAFKA-12330: the first two partitions filled each answer, and the others had nothing for as long as that lasted.
+#[test]
+fn nobody_starves_at_a_busy_broker_from_before_3_0() {
+    for version in [7, 11, 12] {
+        let served = served_by_a_busy_broker(version, 6, 4, 60);
+        assert!(served.iter().all(|times| *times >= 8), "v{version}: {served:?}");
+    }
+}
+
+#[test]
+fn nobody_sits_out_where_nobody_was_passed_over() {
+    let mut session = open(12);
+    build(&mut session, 12);
+    let idle = FetchedPartition {
+        high_watermark: 0,
+        last_stable_offset: 0,
+        ..fetched(0, b"")
+    };
+    let in_transaction = FetchedPartition {
+        last_stable_offset: 0,
+        ..fetched(1, b"")
+    };
+    let all = vec![idle, in_transaction, fetched(2, b"r")];
+    assert_eq!(take(&mut session, 12, &answer(12, 77, all)), [0, 1, 2]);
+    session.set(tp(2), at(5));
+    assert_eq!(build(&mut session, 12), "77/2: 2@5");
+}
+
+#[test]
+fn who_got_records_sits_out_one_request_where_another_was_passed_over() {
+    let mut session = open(12);
+    build(&mut session, 12);
+    let answered = vec![fetched(0, b"r"), fetched(1, b"")];
+    assert_eq!(take(&mut session, 12, &answer(12, 77, answered)), [0, 1]);
+    session.set(tp(0), at(5));
+    assert_eq!(build(&mut session, 12), "77/2: -0");
+    assert_eq!(
+        take(&mut session, 12, &answer(12, 77, vec![fetched(1, b"r")])),
+        [1]
+    );
+    session.set(tp(1), at(4));
+    assert_eq!(build(&mut session, 12), "77/3: 0@5 1@4");
+    // Who was passed over is not wanted any more.
+    let answered = vec![fetched(0, b"r"), fetched(2, b"")];
+    assert_eq!(take(&mut session, 12, &answer(12, 77, answered)), [0, 2]);
+    session.set(tp(0), at(6));
+    session.pause(&tp(2));
+    assert_eq!(build(&mut session, 12), "77/4: 0@6 -2");
+}
+
 #[test]
 fn the_order_is_kept_across_topics() {
     let mut session = FetchSession::new();

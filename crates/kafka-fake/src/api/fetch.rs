@@ -243,10 +243,11 @@ fn respond(call: &Call, opened: Opened, wanted: Vec<WantedPartition>, reads: Vec
     let mut endpoints: Vec<NodeEndpoint> = Vec::new();
     for (wanted, read) in wanted.into_iter().zip(reads) {
         let told = read.told.filter(|_| read.diverging.is_none());
+        let release = state.release;
         let is_news = state.brokers.get_mut(&call.broker).is_none_or(|broker| {
             broker
                 .sessions
-                .is_news(opened, &wanted, told, !read.records.is_empty())
+                .is_news(opened, &wanted, told, !read.records.is_empty(), release)
         });
         if !is_news {
             continue;
