@@ -28,8 +28,14 @@ pub(crate) fn run(arguments: &[OsString]) -> ExitCode {
     work::run(&TOOL, arguments, Asked::of, consume)
 }
 
-async fn consume(asked: Asked, stopped: oneshot::Receiver<()>) -> ExitCode {
-    let cluster = match asked.way.connect().await {
+async fn consume(asked: Asked, mut stopped: oneshot::Receiver<()>) -> ExitCode {
+    let connected = tokio::select! {
+        biased;
+        // Nothing was read yet.
+        _ = &mut stopped => return ExitCode::SUCCESS,
+        connected = asked.way.connect() => connected,
+    };
+    let cluster = match connected {
         Ok(cluster) => cluster,
         Err(error) => return failed(&error),
     };

@@ -7,13 +7,16 @@ mod flags;
 
 use std::ffi::OsString;
 use std::io::{self, BufReader, IsTerminal, Write, stdin, stdout};
+use std::pin::pin;
 use std::process::ExitCode;
 use std::thread;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use kafka_console::{Line, LineFormat, Lines, NotWritten, Producer};
+use kafka_console::{Line, LineFormat, Lines, NotWritten, Producer, ProducerSettings};
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
 
+use crate::console::connect::Way;
 use crate::console::{failed, work};
 use crate::report;
 use flags::Asked;
@@ -26,6 +29,9 @@ const READS_MAX: usize = 4;
 /// Bytes of one read of standard input.
 const READ_BYTES: usize = 64 * 1024;
 
+/// How long the topic is waited for in silence.
+const WAIT_TOLD_AFTER: Duration = Duration::from_secs(1);
+
 /// Lines a message names one by one; of more it gives the first and the last.
 const LINES_SHOWN_MAX: usize = 5;
 
@@ -37,14 +43,16 @@ pub(crate) fn run(arguments: &[OsString]) -> ExitCode {
     work::run(&TOOL, arguments, Asked::of, produce)
 }
 
-async fn produce(asked: Asked, stopped: oneshot::Receiver<()>) -> ExitCode {
-    let cluster = match asked.way.connect().await {
-        Ok(cluster) => cluster,
-        Err(error) => return failed(&error),
+async fn produce(asked: Asked, mut stopped: oneshot::Receiver<()>) -> ExitCode {
+    let started = tokio::select! {
+        biased;
+        // No line was read yet.
+        _ = &mut stopped => return ExitCode::SUCCESS,
+        started = start(asked.way, &asked.topic, asked.settings) => started,
     };
-    let mut producer = match Producer::start(cluster, &asked.topic, asked.settings).await {
+    let mut producer = match started {
         Ok(producer) => producer,
-        Err(error) => return failed(&error),
+        Err(code) => return code,
     };
     let read = copy(
         &mut producer,
@@ -77,6 +85,24 @@ async fn produce(asked: Asked, stopped: oneshot::Receiver<()>) -> ExitCode {
     } else {
         ExitCode::SUCCESS
     }
+}
+
+/// Connects and waits for the topic; says that it waits when a person may wonder.
+async fn start(way: Way, topic: &str, settings: ProducerSettings) -> Result<Producer, ExitCode> {
+    let limit = settings.max_block;
+    let cluster = way.connect().await.map_err(|error| failed(&error))?;
+    let mut starting = pin!(Producer::start(cluster, topic, settings));
+    let started = match timeout(WAIT_TOLD_AFTER, &mut starting).await {
+        Ok(started) => started,
+        Err(_elapsed) => {
+            report::line(&format!(
+                "waiting for topic \"{topic}\", {} s at most (--max-block-ms): it is not there, or has no leaders",
+                limit.as_secs_f32()
+            ));
+            starting.await
+        }
+    };
+    started.map_err(|error| failed(&error))
 }
 
 /// Hands lines to the producer until they end or a signal comes.

@@ -9,7 +9,7 @@
 use std::io::{Read, Write};
 use std::process::{Child, Command, Output, Stdio};
 
-use kafka_fake::FakeCluster;
+use kafka_fake::{FakeCluster, FakeClusterBuilder, KafkaRelease};
 use tokio::runtime::Runtime;
 
 /// Runs a command line with nothing added.
@@ -28,8 +28,14 @@ struct Broker {
 
 impl Broker {
     fn start() -> Self {
+        Self::start_as(|builder| builder)
+    }
+
+    fn start_as(build: impl FnOnce(FakeClusterBuilder) -> FakeClusterBuilder) -> Self {
         let runtime = Runtime::new().unwrap();
-        let fake = runtime.block_on(FakeCluster::builder().start_tcp()).unwrap();
+        let fake = runtime
+            .block_on(build(FakeCluster::builder()).start_tcp())
+            .unwrap();
         Self {
             fake,
             _runtime: runtime,
@@ -323,5 +329,43 @@ fn partitions_without_a_leader_are_described_alone() {
         &broker.run("topics describe --under-replicated-partitions", b""),
         0,
         b"",
+    );
+}
+
+#[test]
+fn a_topic_that_does_not_come_is_waited_for_aloud() {
+    let broker = Broker::start_as(|builder| builder.auto_create_topics(false));
+    let errors = check(
+        &broker.run("produce --topic nothing --max-block-ms 1500", b"line\n"),
+        1,
+        b"",
+    );
+    let lines: Vec<_> = errors.lines().collect();
+    assert_eq!(
+        lines[0],
+        "waiting for topic \"nothing\", 1.5 s at most (--max-block-ms): it is not there, or has no leaders"
+    );
+    assert!(
+        lines[1].starts_with("error: topic \"nothing\" does not exist (waited 1.5 s"),
+        "{errors}"
+    );
+}
+
+#[test]
+fn what_old_brokers_cannot_do_is_told_with_the_way_out() {
+    let broker = Broker::start_as(|builder| builder.release(KafkaRelease::V0_11));
+    broker.fake.create_topic("lines", 1, &[]).unwrap();
+    let errors = check(&broker.run("topics --create --topic defaults", b""), 1, b"");
+    assert!(
+        errors.starts_with("error: topic \"defaults\" needs a number of partitions and of replicas"),
+        "{errors}"
+    );
+    let grow = "topics --alter --topic lines --partitions 2";
+    let errors = check(&broker.run(grow, b""), 1, b"");
+    assert!(
+        errors.starts_with(
+            "error: the brokers cannot be asked to give a topic more partitions, Kafka 1.0 can first: use kafka-topics.sh"
+        ),
+        "{errors}"
     );
 }

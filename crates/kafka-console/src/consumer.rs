@@ -9,6 +9,7 @@
 //! then counts as consumed, less what [`Consumer::stopped_at`] gives back.
 
 mod group;
+mod outage;
 mod reader;
 mod records;
 mod start;

@@ -54,6 +54,11 @@ impl KafkaRelease {
         self >= Self::V2_4
     }
 
+    /// Before 2.4 (KIP-464) -1 partitions, or replicas, of a topic to create were no number there can be.
+    pub(crate) fn has_defaults_for_created_topics(self) -> bool {
+        self >= Self::V2_4
+    }
+
     /// Before 3.9 a client's batch with the LogAppendTime bit was refused whatever the topic's type.
     pub(crate) fn refuses_log_append_time_bit(self) -> bool {
         self < Self::V3_9

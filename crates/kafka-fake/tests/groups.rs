@@ -2,7 +2,6 @@
 #![forbid(unsafe_code)]
 
 use std::collections::BTreeMap;
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,9 +9,7 @@ use kafka_client::group::{CommittedOffset, GroupClient};
 use kafka_client::membership::{
     Assignor, GroupAssignment, MemberIdentity, Membership, MembershipEvent, MembershipSettings,
 };
-use kafka_client::{
-    AddressMap, ClientError, Cluster, ClusterSettings, Connecting, ConnectionSettings, Dial, Network,
-};
+use kafka_client::{AddressMap, ClientError, Cluster, ClusterSettings, ConnectionSettings, Network};
 use kafka_fake::{FakeCluster, KafkaRelease, MemoryNetwork};
 use kafka_wire::{ErrorCode, TopicPartition};
 use tokio::time::{Instant, timeout};
@@ -23,18 +20,6 @@ const PATIENCE: Duration = Duration::from_mins(10);
 const SESSION: Duration = Duration::from_secs(10);
 
 const GROUP: &str = "mirror";
-
-/// Pipes instead of sockets.
-struct Pipes(MemoryNetwork);
-
-impl Dial for Pipes {
-    fn dial<'a>(&'a self, address: &'a str) -> Connecting<'a> {
-        Box::pin(async move {
-            let (read_half, write_half) = tokio::io::split(self.0.connect(address)?);
-            io::Result::Ok((Box::new(read_half) as _, Box::new(write_half) as _))
-        })
-    }
-}
 
 /// A cluster and what connects to it.
 struct World {
@@ -55,6 +40,7 @@ impl World {
     }
 
     async fn client(&self) -> Arc<Cluster> {
+        let pipes = self.network.clone();
         let settings = ClusterSettings {
             alias: "source".to_owned(),
             bootstrap: self.fake.bootstrap().split(',').map(str::to_owned).collect(),
@@ -64,7 +50,7 @@ impl World {
                 connect_timeout: PATIENCE,
                 request_timeout: PATIENCE,
                 response_bytes_max: 1 << 20,
-                network: Network::Other(Arc::new(Pipes(self.network.clone()))),
+                network: Network::Other(Arc::new(move |address: &str| pipes.connect(address))),
             },
         };
         Arc::new(Cluster::connect(settings).await.expect("a broker answers"))

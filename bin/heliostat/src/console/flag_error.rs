@@ -3,8 +3,10 @@
 use std::ffi::OsString;
 
 use mirror_config::{ConfigError, Place, suggest};
+use mirror_core::topic_filter::TopicFilter;
 
 use super::flags::Flag;
+use super::given::Given;
 use super::tool::Tool;
 
 /// Letters of an abbreviation from which on the flags that begin so are named.
@@ -86,6 +88,17 @@ impl FlagError {
             advice: advice.to_owned(),
         })
     }
+}
+
+/// A list of topics as MirrorMaker and Kafka's tools read it.
+pub(crate) fn topic_filter(flag: &'static str, list: &str) -> Result<TopicFilter, FlagError> {
+    TopicFilter::mirror_maker(list).map_err(|error| {
+        FlagError::Property(ConfigError::InvalidTopics {
+            expression: error.expression,
+            place: Given::place(flag, list),
+            reason: error.cause.to_string(),
+        })
+    })
 }
 
 pub(crate) fn invalid(flag: &'static str, value: &str, advice: &str) -> FlagError {

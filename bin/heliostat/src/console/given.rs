@@ -94,16 +94,6 @@ impl Given {
         }
     }
 
-    /// The value of the first of these flags that was given: one flag by its names.
-    pub(crate) fn by_names(&self, flags: &[&'static str]) -> Result<Option<&str>, FlagError> {
-        for flag in flags {
-            if let Some(value) = self.one(flag)? {
-                return Ok(Some(value));
-            }
-        }
-        Ok(None)
-    }
-
     pub(crate) fn required(&self, flag: &'static str) -> Result<&str, FlagError> {
         self.one(flag)?.ok_or(FlagError::Required(flag))
     }

@@ -5,11 +5,10 @@ use std::time::Duration;
 use kafka_console::{CommitSettings, ConsumerSettings, RecordFormat, StartAt, TopicChoice};
 use kafka_wire::ids::TopicPartition;
 use mirror_config::known::Side;
-use mirror_core::topic_filter::TopicFilter;
 
 use crate::console::client_properties::{ClientProperties, format_properties};
 use crate::console::connect::Way;
-use crate::console::flag_error::{FlagError, invalid};
+use crate::console::flag_error::{FlagError, invalid, topic_filter};
 use crate::console::flags::{Flag, HELP, VERSION, old, one_of, switch, value};
 use crate::console::given::Given;
 use crate::console::tool::Tool;
@@ -208,14 +207,17 @@ impl Asked {
 }
 
 fn choice(given: &Given) -> Result<TopicChoice, FlagError> {
-    let include = given.by_names(&["include", "whitelist"])?;
+    let mut include = None;
+    for flag in ["include", "whitelist"] {
+        if include.is_none()
+            && let Some(list) = given.one(flag)?
+        {
+            include = Some(topic_filter(flag, list)?);
+        }
+    }
     let choice = match (given.one("topic")?, include) {
         (Some(topic), None) => TopicChoice::Topic(topic.into()),
-        (None, Some(list)) => {
-            let filter = TopicFilter::mirror_maker(list);
-            let filter = filter.map_err(|error| FlagError::Wrong(format!("--include: {error}")))?;
-            TopicChoice::Matching(Box::new(move |topic| filter.matches(topic)))
-        }
+        (None, Some(filter)) => TopicChoice::Matching(Box::new(move |topic| filter.matches(topic))),
         (Some(_), Some(_)) | (None, None) => {
             return Err(FlagError::Wrong(
                 "Exactly one of --include/--topic is required.".to_owned(),
@@ -439,6 +441,10 @@ mod tests {
             ("--topic t --include u", "Exactly one of"),
             ("--topic t --offset 3", "partition is required"),
             ("--include t --partition 3", "topic is required"),
+            (
+                "--whitelist t(.*",
+                "t(.* is an invalid regex (--whitelist t(.*): ",
+            ),
             ("--topic t --partition 3 --offset -3", "non-negative"),
             ("--topic t --partition 3 --group g", "group and partition"),
             (

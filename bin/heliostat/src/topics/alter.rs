@@ -47,7 +47,8 @@ impl Alter {
                 json: json!({ "altered": null }),
             });
         }
-        topics::grow(cluster, topic, *partitions, LIMIT).await?;
+        let grown = topics::grow(cluster, topic, *partitions, LIMIT).await;
+        grown.map_err(|error| TopicsError::or_too_old(error, "give a topic more partitions", "1.0"))?;
         Ok(Answer {
             text: format!("Topic {topic} has {partitions} partitions.\n"),
             json: json!({ "altered": topic.as_ref(), "partitions": partitions }),

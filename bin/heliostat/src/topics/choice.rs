@@ -7,7 +7,7 @@ use kafka_console::topics::{self, ListedTopic};
 use mirror_core::topic_filter::TopicFilter;
 
 use super::topics_error::TopicsError;
-use crate::console::flag_error::FlagError;
+use crate::console::flag_error::{FlagError, topic_filter};
 use crate::console::given::Given;
 
 pub(super) struct Choice {
@@ -24,7 +24,7 @@ impl Choice {
         let topic = given.one("topic")?;
         Ok(Self {
             topic: topic.map(str::to_owned),
-            filter: topic.map(filter).transpose()?,
+            filter: topic.map(|topic| topic_filter("topic", topic)).transpose()?,
             without_internal: given.has("exclude-internal"),
         })
     }
@@ -68,11 +68,6 @@ impl Choice {
         };
         is_meant && !(topic.is_internal && self.without_internal)
     }
-}
-
-/// The expression that `--topic` is, by the rules of MirrorMaker's list.
-pub(super) fn filter(topic: &str) -> Result<TopicFilter, FlagError> {
-    TopicFilter::mirror_maker(topic).map_err(|error| FlagError::Wrong(format!("--topic: {error}")))
 }
 
 /// Is this one name, or several with commas between them? All of its letters may stand in a topic's name.

@@ -1,7 +1,7 @@
 //! `heliostat topics create`: a topic whose partitions are served when the command ends.
 
-use kafka_client::Cluster;
 use kafka_client::admin::NewTopic;
+use kafka_client::{ClientError, Cluster};
 use kafka_console::{ConsoleError, topics};
 use kafka_wire::ErrorCode;
 use serde_json::json;
@@ -72,7 +72,22 @@ impl Create {
                     })
                 }
             }
-            Err(error) => Err(error.into()),
+            Err(ConsoleError::Call { reason, .. }) if self.lacks_defaults(&reason) => {
+                Err(TopicsError::NoDefaults {
+                    topic: name.to_owned(),
+                    reason,
+                })
+            }
+            Err(error) => Err(TopicsError::or_too_old(error, "create a topic", "0.10.1")),
+        }
+    }
+
+    /// Did the brokers take "your default" for a number?
+    fn lacks_defaults(&self, reason: &ClientError) -> bool {
+        match reason.code() {
+            Some(ErrorCode::INVALID_PARTITIONS) => self.topic.partitions < 0,
+            Some(ErrorCode::INVALID_REPLICATION_FACTOR) => self.topic.replication_factor < 0,
+            _ => false,
         }
     }
 }

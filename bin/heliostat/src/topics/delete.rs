@@ -13,9 +13,9 @@ use serde_json::json;
 
 use super::LIMIT;
 use super::answer::Answer;
-use super::choice::{filter, is_names};
+use super::choice::is_names;
 use super::topics_error::{TopicsError, listed};
-use crate::console::flag_error::FlagError;
+use crate::console::flag_error::{FlagError, topic_filter};
 use crate::console::given::Given;
 use crate::report;
 
@@ -42,7 +42,7 @@ impl Delete {
         let topic = given.required("topic")?;
         Ok(Self {
             topic: topic.to_owned(),
-            filter: filter(topic)?,
+            filter: topic_filter("topic", topic)?,
             is_forced: given.has("force"),
             must_exist: !given.has("if-exists"),
         })
@@ -53,7 +53,8 @@ impl Delete {
         for note in notes {
             report::line(&note);
         }
-        topics::delete(cluster, &deleted, LIMIT).await?;
+        let done = topics::delete(cluster, &deleted, LIMIT).await;
+        done.map_err(|error| TopicsError::or_too_old(error, "delete a topic", "0.10.1"))?;
         let names: Vec<&str> = deleted.iter().map(AsRef::as_ref).collect();
         Ok(Answer {
             text: match names.as_slice() {

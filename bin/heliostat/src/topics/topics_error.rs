@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use kafka_client::ClientError;
 use kafka_console::ConsoleError;
 use kafka_wire::ErrorCode;
 use mirror_config::suggest;
@@ -19,6 +20,27 @@ pub(super) enum TopicsError {
         ErrorCode::TOPIC_ALREADY_EXISTS
     )]
     Exists { topic: String },
+    /// Brokers before Kafka 2.4 know no `-1` for "your default".
+    #[error(
+        "topic \"{topic}\" needs a number of partitions and of replicas, brokers before Kafka 2.4 have no default for them: \
+         add --partitions COUNT --replication-factor COUNT"
+    )]
+    NoDefaults {
+        topic: String,
+        #[source]
+        reason: ClientError,
+    },
+    /// The brokers have no request for it.
+    #[error(
+        "the brokers cannot be asked to {what}, Kafka {since} can first: use kafka-topics.sh of their own version, with \
+         --zookeeper"
+    )]
+    TooOld {
+        what: &'static str,
+        since: &'static str,
+        #[source]
+        reason: ClientError,
+    },
     #[error("topic \"{topic}\" does not exist: {advice}")]
     Missing { topic: String, advice: String },
     #[error("no topic matches \"{pattern}\": `heliostat topics list` shows what there is")]
@@ -36,6 +58,19 @@ pub(super) enum TopicsError {
 // === impl TopicsError ===
 
 impl TopicsError {
+    /// What failed, where brokers can `what` only `since` a version of Kafka.
+    pub(super) fn or_too_old(error: ConsoleError, what: &'static str, since: &'static str) -> Self {
+        if let ConsoleError::Call {
+            reason: reason @ ClientError::Unsupported { .. },
+            ..
+        } = error
+        {
+            Self::TooOld { what, since, reason }
+        } else {
+            Self::Console(error)
+        }
+    }
+
     /// A topic that is none of `names`.
     pub(super) fn missing<'a>(topic: &str, names: impl Iterator<Item = &'a str>) -> Self {
         let advice = match suggest::closest(topic, names) {

@@ -16,6 +16,7 @@ use kafka_wire::ids::{NodeId, TopicId, TopicPartition};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use super::outage::Outages;
 use super::records::ReadRecords;
 use super::start::{self, is_passing};
 use super::walk::{Step, Walk};
@@ -40,6 +41,7 @@ pub(super) struct PartitionReader {
     wants_leaders: bool,
     paused_until: Option<Instant>,
     failed: Option<ConsoleError>,
+    outages: Outages,
 }
 
 /// Where one partition stands.
@@ -85,6 +87,7 @@ impl PartitionReader {
             wants_leaders: false,
             paused_until: None,
             failed: None,
+            outages: Outages::default(),
         }
     }
 
@@ -149,6 +152,10 @@ impl PartitionReader {
     ) -> Result<Option<ReadRecords>, ConsoleError> {
         if let Some(failed) = self.failed.take() {
             return Err(failed);
+        }
+        self.outages.tell(notices);
+        if !notices.is_empty() {
+            return Ok(None);
         }
         while let Some(walk) = self.arrived.front_mut() {
             let tp = walk.tp.clone();
@@ -372,6 +379,7 @@ impl PartitionReader {
         self.busy.remove(&fetched.node);
         let answer = match fetched.outcome {
             Ok((connection, answer)) => {
+                self.outages.answered(fetched.node);
                 self.connections.insert(fetched.node, connection);
                 answer
             }
@@ -380,7 +388,8 @@ impl PartitionReader {
                 self.failed = Some(call("reading")(reason));
                 return;
             }
-            Err(_) => {
+            Err(error) => {
+                self.outages.failed(fetched.node, &error);
                 self.connections.remove(&fetched.node);
                 self.pause();
                 return;

@@ -120,12 +120,13 @@ fn planned(state: &State, topic: &CreatableTopic) -> Result<TopicPlan, Refused> 
 
 fn spread(state: &State, topic: &CreatableTopic) -> Result<Vec<Vec<NodeId>>, Refused> {
     let default = |name: &str| state.broker_setting(name);
+    let has_defaults = state.release.has_defaults_for_created_topics();
     let partitions = match topic.num_partitions {
-        -1 => default("num.partitions").parse().unwrap_or(1),
+        -1 if has_defaults => default("num.partitions").parse().unwrap_or(1),
         given => given,
     };
     let factor = match topic.replication_factor {
-        -1 => default("default.replication.factor").parse().unwrap_or(1),
+        -1 if has_defaults => default("default.replication.factor").parse().unwrap_or(1),
         given => given,
     };
     state.spread(0, partitions, factor).map_err(|code| {
