@@ -196,6 +196,10 @@ fn an_old_mirror_is_taken_over_and_takes_back_without_loss_or_repetition() {
         let ground = Ground::prepare("zookeeper-takeover", OLD_MIRROR, &ClusterOptions::default())?;
         ground.create_topic()?;
         let ours = with_state(ground.mirroring())?;
+        // Its brokers tell nobody what a topic sets itself.
+        let kept = ground.world.topic("kept");
+        let new_topic = NewTopic::new(&kept, PARTITIONS).config("retention.ms", "86400001");
+        ground.world.source.admin().create_topic(&new_topic)?;
 
         ground.produce(0, 2_000)?;
         ground.mirror_with_java(2_000)?;
@@ -211,6 +215,11 @@ fn an_old_mirror_is_taken_over_and_takes_back_without_loss_or_repetition() {
         ground.wait_for_owners(&["0", "1", "2", "3"])?;
         mirror.stop()?;
         ground.compare(4_000)?;
+        let settings = ground.world.target.admin().topic_configs(&kept)?;
+        ensure!(
+            settings.get("retention.ms") == Some(&Some("86400001".to_owned())),
+            "the topic that was made keeps what its source keeps: {settings:?}"
+        );
         ensure!(ground.owners()?.is_empty(), "nothing is held after a stop");
         let (brokers, zookeeper) = (ground.committed()?, ground.offsets()?);
         ensure!(

@@ -6,6 +6,7 @@
 //! | [`session`] | one session with an ensemble: it outlives its connections, and what it holds ends with it |
 //! | [`registration`] | what does a broker's JSON say, of all versions since 0.8? |
 //! | [`discovery`] | which brokers can be asked, and what is wrong where there are none? |
+//! | [`topic_settings`] | what does a topic set itself, where its brokers tell nobody? |
 //! | [`consumer_group`] | `/consumers/GROUP`: who lives, who owns what, and which offsets are stored |
 //!
 //! Every byte of an answer is read by the bounded reader of `jute.rs`; the protocol is that of ZooKeeper 3.4, which later
@@ -23,6 +24,7 @@ mod operation;
 pub mod registration;
 pub mod session;
 mod task;
+pub mod topic_settings;
 
 pub use error::{ErrorCode, ZooKeeperError};
 pub use operation::Stat;

@@ -5,6 +5,8 @@
 
 #![forbid(unsafe_code)]
 
+mod topic_settings;
+
 use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +17,8 @@ use kafka_client::{ClientError, Cluster, ClusterSettings};
 use kafka_zookeeper::discovery::{self, DiscoveryError};
 use kafka_zookeeper::{Ensemble, Session};
 use mirror_config::{AmbariCluster, Bootstrap, HostPort, ZooKeeperConnect};
+
+pub use topic_settings::TopicSettings;
 
 /// Steps that a question to Ambari takes: the name, a connection, the handshake, an answer for which Ambari asks a database.
 const AMBARI_STEPS: u32 = 4;

@@ -15,7 +15,7 @@ use kafka_wire::api::produce::{ProduceRequest, RECORD_BATCHES_SINCE, ZSTD_SINCE}
 use kafka_wire::api_key::ApiKey;
 use kafka_wire::request::Request;
 use kafka_wire::version::{BrokerVersions, VersionRange};
-use mirror_config::{FlowConfig, IsolationLevel};
+use mirror_config::{Bootstrap, FlowConfig, IsolationLevel};
 use tokio::time::sleep;
 
 use crate::events;
@@ -135,9 +135,11 @@ async fn try_look(config: &FlowConfig, source: &Cluster, target: &Cluster) -> Op
     {
         events::no_transactions(source.alias());
     }
-    for (cluster, versions) in [(source, &of_source), (target, &of_target)] {
+    let in_zookeeper = matches!(config.source.bootstrap, Bootstrap::ZooKeeper(_));
+    for (cluster, versions, in_zookeeper) in [(source, &of_source, in_zookeeper), (target, &of_target, false)]
+    {
         if common_version::<DescribeConfigsRequest>(versions).is_none() {
-            events::no_settings(cluster.alias());
+            events::no_settings(cluster.alias(), in_zookeeper);
         }
     }
     let abilities = Abilities {

@@ -118,10 +118,15 @@ pub(crate) fn no_transactions(cluster: &str) {
     );
 }
 
-pub(crate) fn no_settings(cluster: &str) {
+pub(crate) fn no_settings(cluster: &str, in_zookeeper: bool) {
+    let so = if in_zookeeper {
+        "what topics set themselves is read in ZooKeeper, its brokers' own configuration is not known"
+    } else {
+        "Kafka's defaults are assumed"
+    };
     warn!(
         cluster,
-        "the cluster is older than Kafka 0.11 and does not tell its topics' settings; Kafka's defaults are assumed"
+        "the cluster is older than Kafka 0.11 and does not tell its topics' settings; {so}"
     );
 }
 

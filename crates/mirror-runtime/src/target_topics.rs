@@ -57,6 +57,9 @@ pub(crate) enum NotReady {
     Client(ClientError),
     #[error("{0}")]
     Refused(String),
+    /// It would have to be made, and what it needs cannot be read at the source now.
+    #[error("what it needs to keep is not known now: {0}")]
+    SourceSettings(String),
 }
 
 /// The target side of a flow's topics.
@@ -87,6 +90,10 @@ pub(crate) struct WantedTopic<'a> {
     /// What the flow is to give a topic that it makes; `None`: the source's, as far as brokers reach.
     pub(crate) configured_replication_factor: Option<i16>,
     pub(crate) settings: &'a Settings,
+    /// These are all that hold: a missing one is worth a word.
+    pub(crate) settings_complete: bool,
+    /// Why they are not known at this moment, where they should be.
+    pub(crate) settings_unread: Option<&'a str>,
     pub(crate) rule: PartitionRule,
     /// Is a topic refused that deletes records sooner than the source does?
     pub(crate) refuse_short_retention: bool,
@@ -142,6 +149,9 @@ impl TargetTopics {
             .topics
             .iter()
             .find(|topic| is_named(topic, name) && topic.error_code.is_ok());
+        if let (None, Some(reason)) = (existing, wanted.settings_unread) {
+            return Err(NotReady::SourceSettings(reason.to_owned()));
+        }
         let described = match existing {
             Some(_) => self.describe(name).await?,
             None => Settings::default(),
@@ -197,6 +207,7 @@ impl TargetTopics {
         if told.is_due(topic, &reason.to_string(), Instant::now()) {
             match reason {
                 NotReady::Client(error) => events::topic_not_ready(topic, error),
+                NotReady::SourceSettings(_) => events::topic_not_ready(topic, reason),
                 NotReady::Refused(words) => events::topic_refused(topic, words),
             }
         }
@@ -223,9 +234,9 @@ impl TargetTopics {
             TopicAction::Halt(refusal) => return Err(NotReady::Refused(refusal.to_string())),
         }
         // Told when the topic is mirrored, and so not at every attempt to make it ready.
-        // That no settings of the source are known at all was told once, and not for each of them.
+        // That the source does not tell all of its settings was told once, and not for each of them.
         let of_one = |finding: &&Finding| {
-            !wanted.settings.is_empty() || !matches!(finding, Finding::SourceSettingUnknown { .. })
+            wanted.settings_complete || !matches!(finding, Finding::SourceSettingUnknown { .. })
         };
         for finding in plan.findings.iter().filter(of_one) {
             events::topic_finding(name, finding);

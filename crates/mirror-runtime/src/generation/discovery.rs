@@ -3,12 +3,14 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use kafka_client::ClientError;
 use kafka_wire::api::metadata::{MetadataResponse, MetadataTopic};
 use kafka_wire::error_code::ErrorCode;
 use kafka_wire::ids::{NodeId, TopicId, TopicPartition};
 use mirror_config::{IsolationLevel, NullKeys, Partitioning};
 use mirror_core::halt::{HaltReason, Side};
-use mirror_core::topic_plan::PartitionRule;
+use mirror_core::topic_plan::{PartitionRule, Settings};
+use mirror_discovery::TopicSettings;
 use mirror_router::{Isolation, MergeBelow, RouterConfig};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -36,6 +38,15 @@ pub(super) struct StartWith {
     pub(super) halt: Option<HaltReason>,
 }
 
+/// What is known of a source topic's settings.
+#[derive(Debug, Default)]
+struct SourceSettings {
+    known: Settings,
+    complete: bool,
+    /// Why they cannot be read at this moment.
+    unread: Option<String>,
+}
+
 /// Partitions that a line names before it says "and more".
 const EXAMPLES_MAX: usize = 8;
 
@@ -51,12 +62,15 @@ impl Generation {
         self.learn_leaders(&metadata);
         self.assign();
         self.flow.learn_topics(&metadata);
+        let source = &self.flow.config.source;
+        let mut in_zookeeper = TopicSettings::new(&source.bootstrap, source.connect_timeout);
         for topic in &metadata.topics {
             let Some(name) = &topic.name else { continue };
             if topic.error_code.is_ok() && self.ownership.owns_of(name) {
-                self.prepare(name, topic).await;
+                self.prepare(name, topic, &mut in_zookeeper).await;
             }
         }
+        in_zookeeper.close().await;
         let started = self.start_partitions(&metadata).await;
         self.show_not_started(&metadata);
         started?;
@@ -116,7 +130,7 @@ impl Generation {
     }
 
     /// Makes the target ready for a topic that is new or has grown.
-    async fn prepare(&mut self, name: &Arc<str>, topic: &MetadataTopic) {
+    async fn prepare(&mut self, name: &Arc<str>, topic: &MetadataTopic, in_zookeeper: &mut TopicSettings) {
         let partitions = count(topic.partitions.len());
         let known = self.topics.get(name).copied();
         if known.is_some_and(|known| {
@@ -124,7 +138,7 @@ impl Generation {
         }) {
             return;
         }
-        let settings = match describe_settings(&self.flow.source, name).await {
+        let settings = match self.source_settings(name, in_zookeeper).await {
             Ok(settings) => settings,
             Err(error) => {
                 // As below: the next refresh tries again, and topics that are ready do not wait for this one.
@@ -140,7 +154,9 @@ impl Generation {
             partitions,
             replication_factor: replication_factor(topic),
             configured_replication_factor: self.flow.config.replication_factor,
-            settings: &settings,
+            settings: &settings.known,
+            settings_complete: settings.complete,
+            settings_unread: settings.unread.as_deref(),
             rule: match self.flow.config.partitioning {
                 Partitioning::Preserve => PartitionRule::Preserve,
                 // The count is pinned at the first look: growing would move keys to other partitions (docs/traps.md).
@@ -182,6 +198,33 @@ impl Generation {
                     .insert(Arc::clone(name), TopicNotReady::new(&target_name, &reason));
             }
         }
+    }
+
+    /// The brokers' word; where they give none, what the topic sets itself by ZooKeeper's.
+    async fn source_settings(
+        &self,
+        name: &Arc<str>,
+        in_zookeeper: &mut TopicSettings,
+    ) -> Result<SourceSettings, ClientError> {
+        let described = describe_settings(&self.flow.source, name).await?;
+        if !described.is_empty() {
+            return Ok(SourceSettings {
+                known: described,
+                complete: true,
+                unread: None,
+            });
+        }
+        Ok(match in_zookeeper.read(name).await {
+            None => SourceSettings::default(),
+            Some(Ok(known)) => SourceSettings {
+                known,
+                ..SourceSettings::default()
+            },
+            Some(Err(error)) => SourceSettings {
+                unread: Some(error.to_string()),
+                ..SourceSettings::default()
+            },
+        })
     }
 
     fn learn_leaders(&mut self, metadata: &MetadataResponse) {

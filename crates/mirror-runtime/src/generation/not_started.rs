@@ -40,6 +40,7 @@ impl TopicNotReady {
             NotReady::Refused(detail) => Some(HaltReason::TargetTopic {
                 detail: detail.clone(),
             }),
+            NotReady::SourceSettings(_) => None,
             NotReady::Client(error) => error.code().and_then(|code| match classify_admin(code) {
                 AdminDisposition::Unauthorized => Some(HaltReason::Unauthorized {
                     side: Side::Target,

@@ -14,7 +14,7 @@ fn reasons() -> Vec<HaltReason> {
     let (old, new) = (TopicId::ZERO, TopicId([1; 16]));
     let target = TopicPartition::new("orders", 1);
     let text = || "text".to_owned();
-    vec![
+    let mut reasons = vec![
         HaltReason::RetentionLoss { from: 100, to: 250 },
         HaltReason::TopicRecreated {
             position: 100,
@@ -25,15 +25,6 @@ fn reasons() -> Vec<HaltReason> {
             from: 90,
             to: 100,
             leader_epoch: 4,
-        },
-        HaltReason::PositionMissing { place: text() },
-        HaltReason::NotAdopted {
-            path: text(),
-            detail: text(),
-        },
-        HaltReason::OwnedByOldConsumer {
-            path: text(),
-            owner: text(),
         },
         HaltReason::Corrupt {
             offset: 100,
@@ -81,6 +72,24 @@ fn reasons() -> Vec<HaltReason> {
             side: Side::Target,
             position: 100,
             detail: text(),
+        },
+    ];
+    reasons.extend(reasons_of_positions());
+    reasons
+}
+
+/// Those that are about where positions are kept.
+fn reasons_of_positions() -> [HaltReason; 3] {
+    let text = || "text".to_owned();
+    [
+        HaltReason::PositionMissing { place: text() },
+        HaltReason::NotAdopted {
+            path: text(),
+            detail: text(),
+        },
+        HaltReason::OwnedByOldConsumer {
+            path: text(),
+            owner: text(),
         },
     ]
 }

@@ -32,6 +32,8 @@ fn wanted<'a>(name: &'a Arc<str>, settings: &'a Settings, configured: Option<i16
         replication_factor: 3,
         configured_replication_factor: configured,
         settings,
+        settings_complete: true,
+        settings_unread: None,
         rule: PartitionRule::Preserve,
         refuse_short_retention: true,
     }
