@@ -1,5 +1,6 @@
-//! Brokers from before Kafka 0.11: what they cannot do is told or refused by name, and what they do differently costs no record.
+//! Old brokers, most of them from before Kafka 0.11: what they cannot do is told or refused by name, and what they do differently costs no record.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::process::Command;
 use std::time::Duration;
@@ -7,8 +8,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use integration::admin::NewTopic;
 use integration::cluster::{Cluster, ClusterOptions};
-use integration::heliostat::Heliostat;
-use integration::jars::{V0_10_0_1, V0_10_2_2, V4_3_0};
+use integration::heliostat::{self, Heliostat};
+use integration::jars::{V0_10_0_1, V0_10_2_2, V2_4_1, V4_3_0};
 use integration::oracle::Rule;
 use integration::produce::Load;
 use integration::program::Program;
@@ -175,6 +176,54 @@ fn many_partitions_of_0_10_0_with_large_messages_come_through_within_the_memory_
         let peak = mirror.process.peak_memory_bytes()?;
         mirror.stop()?;
         ensure!(peak < 64 << 20, "{peak} bytes for a budget of 16 MiB");
+        world.compare(&Rule::preserve()).map(drop)
+    });
+}
+
+/// Found by reading: where much is written, a broker before 3.0 keeps the order of a session's partitions (KAFKA-12330). The first
+/// few, which filled each answer, were mirrored to their ends before another one had its first record mirrored.
+#[test]
+fn busy_partitions_of_2_4_are_mirrored_together() {
+    const BUSY_PARTITIONS: i32 = 8;
+    const BACKLOG: u64 = 8 * 2000;
+    lone_scenario("old-brokers-busy", || {
+        let (source, target) = start_pair(V2_4_1, V4_3_0, &ClusterOptions::default())?;
+        let world = World::between("old-brokers-busy", &source, &target);
+        let topic = world.topic("busy");
+        world
+            .source
+            .admin()
+            .create_topic(&NewTopic::new(&topic, BUSY_PARTITIONS))?;
+        let backlog = Load {
+            partitions: BUSY_PARTITIONS,
+            value_bytes: 1000,
+            ..Load::new(&topic, BACKLOG)
+        };
+        world.source.producer(&[])?.generate(&backlog)?;
+        let live = Load {
+            first: BACKLOG,
+            per_second: 2000,
+            value_bytes: 10,
+            ..backlog
+        };
+        let producing = SteadyLoad::start(&world.source.bootstrap, &live)?;
+        let mirroring = world
+            .mirroring()
+            .preserve()
+            .consumer_line("fetch.max.bytes", "131072")
+            .consumer_line("max.partition.fetch.bytes", "65536")
+            .argument("--bytes.per.second=4000000");
+        let mut mirror = Heliostat::start(&mirroring)?;
+        let mut seen = BTreeMap::new();
+        wait::wait_until("each partition is mirrored", LIMIT, || {
+            seen = heliostat::behind(&mirroring, std::slice::from_ref(&topic))?;
+            Ok(seen.values().all(|(position, _)| *position > 0))
+        })?;
+        producing.stop()?;
+        let ahead = seen.values().map(|(position, _)| *position).max();
+        ensure!(ahead < Some(1000), "one is far ahead of the others: {seen:?}");
+        mirror.wait_until_caught_up(&[topic], LIMIT)?;
+        mirror.stop()?;
         world.compare(&Rule::preserve()).map(drop)
     });
 }

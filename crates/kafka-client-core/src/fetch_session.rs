@@ -258,6 +258,7 @@ impl FetchSession {
         let mut topics = FetchTopics::default();
         let mut forgotten = ForgottenTopics::default();
         let rest = std::mem::take(&mut self.rest);
+        let mut min_bytes = limits.min_bytes;
         if full {
             self.build_full(&mut topics);
         } else {
@@ -265,6 +266,10 @@ impl FetchSession {
                 let wanted = self.partitions.get(tp);
                 wanted.is_some_and(|wanted| wanted.can_be_asked(by_id))
             });
+            if !resting.is_empty() {
+                // Whoever sits out must not wait until the others have that much.
+                min_bytes = min_bytes.min(1);
+            }
             self.build_changes(&mut topics, &mut forgotten, &resting);
         }
         self.outstanding = Some(Outstanding {
@@ -275,7 +280,7 @@ impl FetchSession {
         });
         FetchRequest {
             max_wait_ms: limits.max_wait_ms,
-            min_bytes: limits.min_bytes,
+            min_bytes,
             max_bytes: limits.max_bytes,
             isolation_level: limits.isolation_level,
             session_id,
