@@ -49,6 +49,9 @@ pub enum ConsoleError {
         /// The partitions without a leader that answers.
         partitions: Vec<i32>,
         after: Duration,
+        /// What the cluster or a leader said last, if asking failed.
+        #[source]
+        reason: Option<Box<ClientError>>,
     },
     /// The brokers took the request, and the topic is still there.
     #[error(
@@ -161,6 +164,7 @@ mod tests {
                 topic: "t".to_owned(),
                 partitions,
                 after: Duration::from_secs(30),
+                reason: None,
             };
             error.to_string()
         };

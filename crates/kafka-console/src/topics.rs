@@ -140,7 +140,7 @@ pub async fn wait_until_served(
 ) -> Result<(), ConsoleError> {
     let give_up = Instant::now() + limit;
     loop {
-        let missing = not_served(cluster, topic, partitions).await;
+        let (missing, reason) = not_served(cluster, topic, partitions).await;
         if missing.is_empty() {
             return Ok(());
         }
@@ -149,17 +149,25 @@ pub async fn wait_until_served(
                 topic: topic.to_string(),
                 partitions: missing.into_iter().collect(),
                 after: limit,
+                reason: reason.map(Box::new),
             });
         }
         sleep(PAUSE).await;
     }
 }
 
-/// The partitions that nobody answers for. A cluster that cannot be asked serves none.
-async fn not_served(cluster: &Cluster, topic: &Arc<str>, partitions: usize) -> BTreeSet<i32> {
+/// The partitions that nobody answers for, and what failed on the way. A cluster that cannot be asked serves none.
+async fn not_served(
+    cluster: &Cluster,
+    topic: &Arc<str>,
+    partitions: usize,
+) -> (BTreeSet<i32>, Option<ClientError>) {
     let mut missing: BTreeSet<i32> = (0..i32::try_from(partitions).unwrap_or(i32::MAX)).collect();
-    let Ok(Some(found)) = find(cluster, topic).await else {
-        return missing;
+    let mut failed = None;
+    let found = match find(cluster, topic).await {
+        Ok(Some(found)) => found,
+        Ok(None) => return (missing, None),
+        Err(error) => return (missing, Some(error)),
     };
     let mut by_leader: BTreeMap<NodeId, Vec<TopicPartition>> = BTreeMap::new();
     for partition in found.partitions {
@@ -181,10 +189,10 @@ async fn not_served(cluster: &Cluster, topic: &Arc<str>, partitions: usize) -> B
                 let is_led = |tp: &TopicPartition| tp.partition == *partition;
                 !led.iter().any(is_led)
             }),
-            Err(_) => {}
+            Err(error) => failed = Some(error),
         }
     }
-    missing
+    (missing, failed)
 }
 
 /// Partitions, leaders, replicas and settings of topics, in the order of `names`. A name that the cluster does not have is

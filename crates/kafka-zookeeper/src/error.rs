@@ -6,11 +6,11 @@ use std::fmt;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ZooKeeperError {
     /// No server of the ensemble gave us a session; `tried` says why, server by server.
-    #[error("no server of ZooKeeper {ensemble} can be used: {}", .tried.join("; "))]
+    #[error("no server of ZooKeeper can be used: {}", .tried.join("; "))]
     Unreachable {
         /// The connect string.
         ensemble: String,
-        /// The reason of each server.
+        /// The name and the reason of each server.
         tried: Vec<String>,
         /// None of the names has an address: a mistake in the configuration rather than a server that is down.
         unresolvable: bool,

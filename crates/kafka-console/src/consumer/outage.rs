@@ -36,8 +36,14 @@ impl Outages {
         let lasted = failing.since.elapsed();
         if lasted >= TOLD_AFTER && !failing.is_told {
             failing.is_told = true;
+            let is_out_of_reach = matches!(error, ClientError::Resolve { .. } | ClientError::Connect { .. });
+            let whose = if is_out_of_reach {
+                " (at the address that the broker advertises)"
+            } else {
+                ""
+            };
             self.notices.push_back(format!(
-                "broker {node} has not answered for {} s: {error}; trying again",
+                "broker {node} has not answered for {} s: {error}; trying again{whose}",
                 lasted.as_secs()
             ));
         }

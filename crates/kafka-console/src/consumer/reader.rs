@@ -223,8 +223,21 @@ impl PartitionReader {
         for ((leader, point), partitions) in questions {
             asked += partitions.len();
             let committed_only = self.settings.committed_only;
-            let answer = start::ask(&self.cluster, leader, &partitions, point, committed_only).await;
-            for (tp, offset) in answer.map_err(call("the look for offsets"))? {
+            let answer = match start::ask(&self.cluster, leader, &partitions, point, committed_only).await {
+                Ok(answer) => {
+                    self.outages.answered(leader);
+                    answer
+                }
+                Err(error @ (ClientError::Unsupported { .. } | ClientError::Encode { .. })) => {
+                    return Err(call("the look for offsets")(error));
+                }
+                // What was asked is asked again.
+                Err(error) => {
+                    self.outages.failed(leader, &error);
+                    continue;
+                }
+            };
+            for (tp, offset) in answer {
                 match offset {
                     Ok(offset) => {
                         found.insert((tp, point), offset);
@@ -237,6 +250,7 @@ impl PartitionReader {
         if found.len() < asked {
             self.pause();
         }
+        self.outages.tell(notices);
         self.settle(&found, notices)
     }
 

@@ -11,8 +11,7 @@ use kafka_wire::ids::{NodeId, TopicPartition};
 /// One partition's answer: an offset, or why there is none.
 pub(super) type Found = BTreeMap<TopicPartition, Result<i64, ErrorCode>>;
 
-/// Asks one leader for one point of several partitions. A leader that does not answer is no error: its partitions are
-/// absent, and are asked for again.
+/// Asks one leader for one point of several partitions.
 pub(super) async fn ask(
     cluster: &Cluster,
     leader: NodeId,
@@ -20,21 +19,16 @@ pub(super) async fn ask(
     point: OffsetPoint,
     committed_only: bool,
 ) -> Result<Found, ClientError> {
-    match list_offsets(cluster, leader, partitions, point, committed_only).await {
-        Ok(listed) => {
-            let found = listed.into_iter().map(|(tp, listed)| {
-                let offset = if listed.error_code.is_ok() {
-                    Ok(listed.offset)
-                } else {
-                    Err(listed.error_code)
-                };
-                (tp, offset)
-            });
-            Ok(found.collect())
-        }
-        Err(error @ (ClientError::Unsupported { .. } | ClientError::Encode { .. })) => Err(error),
-        Err(_) => Ok(Found::new()),
-    }
+    let listed = list_offsets(cluster, leader, partitions, point, committed_only).await?;
+    let found = listed.into_iter().map(|(tp, listed)| {
+        let offset = if listed.error_code.is_ok() {
+            Ok(listed.offset)
+        } else {
+            Err(listed.error_code)
+        };
+        (tp, offset)
+    });
+    Ok(found.collect())
 }
 
 /// Will the same question be answered in a while?

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use kafka_console::{
     Consumer, ConsumerEvent, ConsumerSettings, NewRecord, RecordFormat, StartAt, TopicChoice, topics,
 };
+use kafka_fake::Action;
 use kafka_record::Codec;
-use kafka_wire::{NodeId, TopicPartition};
+use kafka_wire::{ApiKey, NodeId, TopicPartition};
 
 use crate::world::{PATIENCE, World, consumer_settings, is_silent, next, read, record};
 
@@ -115,7 +116,8 @@ async fn a_broker_that_is_gone_is_told_once_and_when_it_is_back() {
         panic!("records of a dead broker")
     };
     assert!(
-        notice.starts_with("broker 1 has not answered for 3 s: ") && notice.ends_with("; trying again"),
+        notice.starts_with("broker 1 has not answered for 3 s: ")
+            && notice.ends_with("; trying again (at the address that the broker advertises)"),
         "{notice}"
     );
     assert!(is_silent(&mut consumer).await, "it is told once");
@@ -128,6 +130,27 @@ async fn a_broker_that_is_gone_is_told_once_and_when_it_is_back() {
             vec!["0/1 b".to_owned()],
             vec!["broker 1 answers again".to_owned()]
         )
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_leader_that_does_not_tell_where_its_log_begins_is_told() {
+    let world = World::with_topic(1).await;
+    world.write(["a"]).await;
+    world.fake.intercept(|request| {
+        if request.api == ApiKey::ListOffsets {
+            Action::CutAnswer
+        } else {
+            Action::Pass
+        }
+    });
+    let mut consumer = world.consumer(|_| {}).await;
+    let ConsumerEvent::Notice(notice) = next(&mut consumer).await.expect("a notice") else {
+        panic!("records from nowhere")
+    };
+    assert!(
+        notice.starts_with("broker 1 has not answered for 3 s: "),
+        "{notice}"
     );
 }
 

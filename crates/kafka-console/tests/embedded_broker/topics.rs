@@ -1,11 +1,12 @@
 //! Topics made, listed, described, grown and deleted, by releases of several ages.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use kafka_client::admin::NewTopic;
 use kafka_console::{ConsoleError, topics};
-use kafka_fake::KafkaRelease;
-use kafka_wire::ErrorCode;
+use kafka_fake::{Action, KafkaRelease};
+use kafka_wire::{ApiKey, ErrorCode};
 
 use crate::world::{PATIENCE, World};
 
@@ -65,4 +66,31 @@ async fn a_created_topic_is_served_listed_described_grown_and_deleted() {
             .expect("deleted");
         assert_eq!(world.fake.partition_count("testtopic"), None, "{release:?}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_created_topic_whose_leader_does_not_answer_is_told_with_the_reason() {
+    let world = World::start(|builder| builder).await;
+    world.fake.intercept(|request| {
+        if request.api == ApiKey::ListOffsets {
+            Action::CutAnswer
+        } else {
+            Action::Pass
+        }
+    });
+    let topic = NewTopic {
+        name: Arc::from("lines"),
+        partitions: 1,
+        replication_factor: 1,
+        configs: vec![],
+    };
+    let cluster = world.client().await;
+    let created = topics::create(&cluster, &topic, Duration::from_secs(2)).await;
+    let error = created.expect_err("nobody serves it");
+    assert!(
+        error.to_string().contains("partition 0 is not served after 2 s"),
+        "{error}"
+    );
+    let reason = std::error::Error::source(&error).map(ToString::to_string);
+    assert!(reason.is_some_and(|reason| reason.contains("lost")));
 }
