@@ -116,6 +116,15 @@ impl Brake {
         }
     }
 
+    /// The largest answer that should be asked for at once, in bytes, at least 1: [`BURST`]'s worth of the rate in force.
+    /// `None`: no limit. The balance begins at zero, so what a first answer holds is the whole of a first burst; and at a low
+    /// rate an answer of the ordinary size would be minutes of it.
+    pub fn answer_bytes(&self, now: Instant) -> Option<NonZeroU64> {
+        let rate = u128::from(self.rate(now)?.get());
+        let bytes = rate * BURST.as_nanos() / Duration::from_secs(1).as_nanos();
+        Some(NonZeroU64::new(u64::try_from(bytes).unwrap_or(u64::MAX)).unwrap_or(NonZeroU64::MIN))
+    }
+
     fn ramped(&self, rate: NonZeroU64, now: Instant) -> NonZeroU64 {
         let ramp = self.settings.start_ramp.as_nanos();
         let run = now.saturating_duration_since(self.started).as_nanos();

@@ -297,7 +297,8 @@ impl Fetcher {
         // Looked at before the reservation is made, which takes from what partitions are allowed.
         let wanting = self.ask_for(|key| memory.allowance(key) > 0);
         if wanting > 0 {
-            let bytes = self.settings.bytes_max;
+            let braked = self.shared.answer_bytes().unwrap_or(u64::MAX);
+            let bytes = self.settings.bytes_max.min(braked);
             if let Some(reservation) = memory.reserve(bytes, FETCH_BYTES_MIN.min(bytes)) {
                 return Some((reservation, wanting < self.held.len()));
             }

@@ -136,6 +136,12 @@ impl FlowShared {
         Instant::from_std(lock(&self.brake).ready_at(Instant::now().into_std()))
     }
 
+    /// How much a broker may be asked for at once, in bytes; `None`: as much as memory gives.
+    pub(crate) fn answer_bytes(&self) -> Option<u64> {
+        let now = Instant::now().into_std();
+        lock(&self.brake).answer_bytes(now).map(u64::from)
+    }
+
     /// Bytes were fetched.
     pub(crate) fn spend(&self, bytes: u64) {
         lock(&self.brake).spend(Instant::now().into_std(), bytes);

@@ -51,6 +51,50 @@ fn delayed(api: ApiKey, by: Duration) -> impl Fn(&InterceptedRequest<'_>) -> Act
     }
 }
 
+/// Every broker was asked for a whole answer before the first byte was counted: at a rate of 100 kB a second the first
+/// megabytes came at once.
+#[test]
+fn a_rate_let_a_large_first_burst_through() -> Result<()> {
+    const RATE: u64 = 100_000;
+    mirror_simulation::run(async {
+        let mut world = World::start(WorldSettings {
+            flow: format!("bytes_per_second = {RATE}"),
+            ..WorldSettings::default()
+        })
+        .await?;
+        world.source.create_topic("orders", 3, &[])?;
+        for number in 0..300 {
+            let record = Record::new("orders")
+                .partition(number % 3)
+                .timestamp(world.wall_clock_ms())
+                .value("x".repeat(10_000));
+            world.write(&[record])?;
+        }
+        let began = world.elapsed();
+        world.start_mirror()?;
+        let acked = |world: &World| -> i64 {
+            world
+                .acked_offsets()
+                .values()
+                .map(|offset| (*offset).max(0))
+                .sum()
+        };
+        for _ in 0..40 {
+            world.pass(Duration::from_millis(100)).await;
+            let seconds = (world.elapsed() - began).as_secs_f64();
+            // Ten of these records a second; a burst, and one record more for each of the three brokers.
+            let moved = f64::from(i32::try_from(acked(&world))?);
+            let allowed = seconds * 10.0 + 1.0 + 3.0;
+            ensure!(
+                moved <= allowed,
+                "{moved} records after {seconds} s, {allowed} are allowed"
+            );
+        }
+        ensure!(acked(&world) >= 20, "and it is no slower: {}", acked(&world));
+        Ok(())
+    })
+}
+
 /// Seed 627: the second of two instances that grow a target topic is told that this would be no increase. Its partitions of
 /// the topic were shown as halted until the next look, a few seconds later.
 #[test]

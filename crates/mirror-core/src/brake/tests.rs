@@ -78,6 +78,23 @@ fn what_was_moved_is_waited_for_afterwards() {
 }
 
 #[test]
+fn one_answer_is_no_more_than_a_burst() {
+    let (without, t0) = brake(0, Duration::ZERO);
+    assert_eq!(without.answer_bytes(t0), None);
+    for (configured, expected) in [
+        (1, 1),
+        (1000, 100),
+        (MEGABYTE, MEGABYTE / 10),
+        (u64::MAX, u64::MAX / 10),
+    ] {
+        let (brake, t0) = brake(configured, Duration::ZERO);
+        assert_eq!(brake.answer_bytes(t0).map(NonZeroU64::get), Some(expected));
+    }
+    let (ramped, t0) = brake(MEGABYTE, ms(1000));
+    assert_eq!(ramped.answer_bytes(t0).map(NonZeroU64::get), Some(MEGABYTE / 100));
+}
+
+#[test]
 fn an_idle_hour_saves_up_one_burst_only() {
     let (mut brake, t0) = brake(MEGABYTE, Duration::ZERO);
     let later = t0 + Duration::from_hours(1);
