@@ -35,7 +35,10 @@ const PROGRAMS: [(&str, &str); 3] = [
 /// A reader at his shell.
 struct Reader {
     folder: PathBuf,
+    /// What he typed by hand, in the shell that he is in.
     variables: BTreeMap<String, String>,
+    /// The files that this shell has read.
+    sourced: String,
     mirror: Option<Process>,
 }
 
@@ -58,11 +61,11 @@ impl Reader {
             ("DEST_ZKHOSTS", zookeeper(target)?),
             ("SOURCE_BROKERHOSTS", source.bootstrap()),
             ("DEST_BROKERHOSTS", target.bootstrap()),
-            ("XDG_STATE_HOME", folder.join("state").display().to_string()),
         ];
         Ok(Self {
             variables: variables.map(|(name, value)| (name.to_owned(), value)).into(),
             folder,
+            sourced: String::new(),
             mirror: None,
         })
     }
@@ -72,11 +75,13 @@ impl Reader {
         command
             .args(["-e", "-u", "-o", "pipefail", "-c"])
             .arg(format!(
-                "PATH={}:$PATH; {text}",
-                self.folder.join("bin").display()
+                "PATH={}:$PATH\n{}{text}",
+                self.folder.join("bin").display(),
+                self.sourced
             ))
             .current_dir(&self.folder)
             .envs(&self.variables)
+            .env("XDG_STATE_HOME", self.folder.join("state"))
             .env_remove("RUST_LOG");
         Process::spawn(command, "step", &scratch::path("step")?)
     }
@@ -84,7 +89,17 @@ impl Reader {
     fn follow(&mut self, step: &Step) -> Result<()> {
         match step {
             Step::Given(block) => self.check_given(block),
-            Step::Run(block) => self.run(block),
+            Step::Run(block) => {
+                self.run(block)?;
+                let sourced = block.lines().filter(|line| line.starts_with(". "));
+                self.sourced.extend(sourced.map(|line| format!("{line}\n")));
+                Ok(())
+            }
+            Step::NewShell => {
+                self.variables.clear();
+                self.sourced.clear();
+                Ok(())
+            }
             Step::Mirror(block) => {
                 // `exec`: a signal to the shell would not reach what it runs, as Ctrl+C does.
                 let mirror = self.shell(&format!("exec {}", block.trim_start()))?;

@@ -1,7 +1,8 @@
 //! The commands of a page of the documentation, so that a test runs what a reader copies.
 //!
 //! A fenced block of language `sh` is a step. A word behind the language says how it is run: `given` (the reader's own values; the test
-//! has others), `mirror` (goes on until the page says Ctrl+C). Where the page presses Ctrl+C it has the comment `<!-- Ctrl+C -->`.
+//! has others), `mirror` (goes on until the page says Ctrl+C). Where the page presses Ctrl+C it has the comment `<!-- Ctrl+C -->`, and
+//! where it opens another shell `<!-- a new shell -->`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -19,9 +20,12 @@ pub enum Step {
     Mirror(String),
     /// Ends it.
     Interrupt,
+    /// Goes on in another shell, which knows no variable of the one before.
+    NewShell,
 }
 
 const INTERRUPT: &str = "<!-- Ctrl+C -->";
+const NEW_SHELL: &str = "<!-- a new shell -->";
 const FENCE: &str = "```";
 
 /// The steps of a page below `docs`, in order.
@@ -45,6 +49,9 @@ fn parse(text: &str) -> Result<Vec<Step>> {
     while let Some(line) = lines.next() {
         if line == INTERRUPT {
             steps.push(Step::Interrupt);
+        }
+        if line == NEW_SHELL {
+            steps.push(Step::NewShell);
         }
         let Some(info) = line.strip_prefix(FENCE) else {
             continue;
@@ -74,11 +81,12 @@ mod tests {
 
     #[test]
     fn blocks_in_order_and_other_languages_left_out() {
-        let page = "# T\n```sh given\nexport A=1\n```\ntext\n```sh\na\nb\n```\n```toml\nx = 1\n```\n```sh mirror\nm\n```\n<!-- Ctrl+C -->\n";
+        let page = "# T\n```sh given\nexport A=1\n```\ntext\n```sh\na\nb\n```\n```toml\nx = 1\n```\n```sh mirror\nm\n```\n<!-- a new shell -->\n<!-- Ctrl+C -->\n";
         let expected = [
             Step::Given("export A=1\n".to_owned()),
             Step::Run("a\nb\n".to_owned()),
             Step::Mirror("m\n".to_owned()),
+            Step::NewShell,
             Step::Interrupt,
         ];
         assert_eq!(parse(page).unwrap(), expected);

@@ -88,6 +88,12 @@ enum DemoError {
     Outside(#[source] AdminError),
     #[error("the load failed")]
     Load(#[source] LoadError),
+    #[error(
+        "somebody deleted {} on the source, and the demonstration has nothing to mirror and to compare any more: start it \
+         again, and try deletions on a topic of your own",
+        clusters::TOPIC
+    )]
+    TopicDeleted,
     #[error("both clusters cannot be compared")]
     Check(#[source] CheckError),
     #[error("the comparison failed by a defect of its own")]

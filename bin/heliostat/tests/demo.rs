@@ -43,10 +43,7 @@ fn demo(line: &str) -> Value {
         "{said}{}",
         String::from_utf8_lossy(&stdout)
     );
-    assert!(
-        said.contains("kafka-console-consumer.sh --bootstrap-server 127.0.0.1:"),
-        "{said}"
-    );
+    assert!(said.contains(" consume --bootstrap-server 127.0.0.1:"), "{said}");
     assert!(!said.contains('\u{1b}'), "{said}");
     assert_eq!(fs::read_dir(temporary.path()).unwrap().count(), 0, "left behind");
     serde_json::from_slice(&stdout).unwrap()
@@ -56,7 +53,8 @@ fn demo(line: &str) -> Value {
 struct Running {
     process: Child,
     errors: Lines<BufReader<ChildStderr>>,
-    /// `host:port` of a broker of the target.
+    /// `host:port` of a broker of either cluster.
+    source: String,
     target: String,
     temporary: TempDir,
 }
@@ -78,15 +76,26 @@ impl Running {
                 .find(|line| found(line))
                 .expect("the demonstration ended too early")
         };
-        let target = until(&|line| line.starts_with("  target  "));
-        let target = target.split([' ', ',']).find(|word| word.contains(':'));
+        let first = |line: String| {
+            let mut words = line.split([' ', ',']);
+            words.find(|word| word.contains(':')).unwrap().to_owned()
+        };
+        let source = first(until(&|line| line.starts_with("  source  ")));
+        let target = first(until(&|line| line.starts_with("  target  ")));
         until(&|line| line.contains("| mirrored ") && !line.contains("| mirrored 0 "));
         Self {
-            target: target.unwrap().to_owned(),
+            source,
+            target,
             process,
             errors,
             temporary,
         }
+    }
+
+    fn delete_topic(&self, bootstrap: &str) {
+        let line = format!("topics --delete --topic testtopic --bootstrap-server {bootstrap}");
+        let output = heliostat(self.temporary.path(), &line).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
     }
 
     /// Types Ctrl-C; answers exit code and result.
@@ -195,6 +204,32 @@ fn a_record_that_is_on_the_target_alone_is_found() {
     assert_eq!(code, Some(1), "{result}");
     assert!(
         result.starts_with("DIFFERENT: ") && result.contains("nobody wrote this to the source"),
+        "{result}"
+    );
+}
+
+#[test]
+fn a_source_without_its_topic_ended_as_a_load_that_was_not_acknowledged() {
+    let mut demo = Running::start();
+    demo.delete_topic(&demo.source);
+    // It ends by itself.
+    let said: Vec<_> = demo.errors.by_ref().map(Result::unwrap).collect();
+    assert_eq!(demo.process.wait().unwrap().code(), Some(1), "{said:#?}");
+    let last = said.last().unwrap();
+    assert!(
+        last.starts_with("error: somebody deleted testtopic on the source"),
+        "{said:#?}"
+    );
+}
+
+#[test]
+fn a_target_without_its_topic_was_waited_for_and_not_named() {
+    let demo = Running::start();
+    demo.delete_topic(&demo.target);
+    let (code, result) = demo.interrupt();
+    assert_eq!(code, Some(1), "{result}");
+    assert!(
+        result.contains("\nsomebody deleted testtopic on the target"),
         "{result}"
     );
 }

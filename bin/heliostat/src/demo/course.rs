@@ -12,13 +12,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kafka_fake::FakeError;
+use kafka_fake::{FakeCluster, FakeError};
 use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, interval, timeout};
 
 use super::chaos::Chaos;
-use super::clusters::Clusters;
+use super::clusters::{Clusters, TOPIC};
 use super::load::Load;
 use super::mirror::RunningMirror;
 use super::outcome::{Report, Times};
@@ -29,6 +29,9 @@ use super::{Demo, DemoError, flow_file, words};
 
 /// How long the mirror may need for what is left when the load has ended.
 const CATCH_UP_TIMEOUT: Duration = Duration::from_mins(1);
+
+/// How often it is looked whether the topic is still there.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// What is said when somebody asks to end.
 const HEARD: &str = "The load ends, and the mirror catches up. A second signal ends at once.";
@@ -85,6 +88,25 @@ pub(super) async fn run(
     course.conclude(mirror).await
 }
 
+/// Ready when somebody deleted the topic on the source: nothing is left to mirror, and the load would wait for acknowledgements
+/// that nobody can give.
+async fn source_topic_gone(clusters: &Clusters) -> DemoError {
+    gone(&clusters.source).await;
+    DemoError::TopicDeleted
+}
+
+/// Ready when the topic is not on the target.
+async fn target_topic_gone(clusters: &Clusters) {
+    gone(&clusters.target).await;
+}
+
+async fn gone(cluster: &FakeCluster) {
+    let mut looks = interval(LOOK_EVERY);
+    while cluster.partition_count(TOPIC).is_some() {
+        looks.tick().await;
+    }
+}
+
 // === impl Course ===
 
 impl Course<'_> {
@@ -113,6 +135,7 @@ impl Course<'_> {
         tokio::select! {
             biased;
             error = mirror.failed() => return Err(error),
+            error = source_topic_gone(&self.clusters) => return Err(error),
             ended = load => ended.map_err(DemoError::Load)?,
             broken = faults => match broken {
                 Err(error) => return Err(DemoError::Clusters(error)),
@@ -143,6 +166,7 @@ impl Course<'_> {
         tokio::select! {
             biased;
             error = mirror.failed() => Err(error),
+            error = source_topic_gone(&self.clusters) => Err(error),
             // As above.
             _ = asked => {
                 self.screen.say(HEARD);
@@ -175,6 +199,10 @@ impl Course<'_> {
         let mut problems = tokio::select! {
             biased;
             error = mirror.failed() => return Err(error),
+            error = source_topic_gone(&self.clusters) => return Err(error),
+            () = target_topic_gone(&self.clusters), if self.watch.first_record().is_some() => {
+                vec![format!("somebody deleted {TOPIC} on the target, and what was mirrored is gone with it")]
+            }
             settled = timeout(CATCH_UP_TIMEOUT, settled) => match settled {
                 Ok(settled) => settled.map(|()| Vec::new()).map_err(DemoError::Clusters)?,
                 Err(_elapsed) => vec![format!(

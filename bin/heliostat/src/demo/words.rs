@@ -58,10 +58,11 @@ pub(super) fn introduction(demo: &Demo, clusters: &Clusters, program: &Path, fil
          {end}\n\
          \n\
          Join in from another terminal:\n\
-         \x20 kafka-console-consumer.sh --bootstrap-server {first_target} --topic {TOPIC} --from-beginning\n\
-         \x20 kafka-console-producer.sh --bootstrap-server {first_source} --topic {TOPIC}\n\
+         \x20 {program} consume --bootstrap-server {first_target} --topic {TOPIC} --from-beginning --max-messages 5\n\
+         \x20 echo hello | {program} produce --bootstrap-server {first_source} --topic {TOPIC}\n\
          \x20 {program} status -c {file} --partitions\n\
-         \x20 {program} plan -c {file}\n"
+         \x20 {program} plan -c {file}\n\
+         Kafka's own kafka-console-consumer.sh and kafka-console-producer.sh take the same flags.\n"
     )
 }
 
