@@ -366,6 +366,22 @@ fn files_of_a_node() -> Result<()> {
         files(&["--first=2", "--agent-command"], &[&at("command-*.json")])?.out,
         "wn0-source.x:9092,wn1-source.x:9092\n"
     );
+    let answer = files(&["--agent-command"], &[folder.path()])?;
+    let used = format!("broker: from {}, ", at("command-10.json").display());
+    ensure!(
+        answer.err.starts_with(&used),
+        "a list did not say which file was used: {answer:?}"
+    );
+    fs::write(at("command-11.json"), "{}")?;
+    let answer = files(&["--agent-command"], &[folder.path()])?;
+    ensure!(answer.out == BROKERS, "{answer:?}");
+    let newest = at("command-11.json").display().to_string();
+    let warned = answer
+        .err
+        .lines()
+        .any(|line| line.starts_with("warning: ") && line.contains(&newest));
+    ensure!(warned, "the newest was not named: {answer:?}");
+    fs::remove_file(at("command-11.json"))?;
     let answer = files(&["--output", "properties", "--agent-command"], &[folder.path()])?;
     assert!(
         answer

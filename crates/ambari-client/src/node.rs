@@ -43,6 +43,8 @@ pub struct FoundInFile<T> {
     pub key: &'static str,
     /// Newer files that do not have it; only command files are looked for in others.
     pub newer_without: usize,
+    /// The newest of those.
+    pub newest_without: Option<PathBuf>,
 }
 
 /// Longest file that is read, in bytes: a command file of a large cluster has a few hundred thousand.
@@ -70,6 +72,7 @@ pub fn zookeeper_servers(yarn_site: &Path, port: u16) -> Result<FoundInFile<Addr
             file: yarn_site.to_owned(),
             key,
             newer_without: 0,
+            newest_without: None,
         }),
         None => Err(AmbariError::NotInFile {
             file: yarn_site.to_owned(),
@@ -98,6 +101,7 @@ pub fn broker_hosts(commands: &[PathBuf]) -> Result<FoundInFile<String>, AmbariE
                 file,
                 key: agent_command::KEY,
                 newer_without,
+                newest_without: newest.filter(|_| newer_without > 0),
             });
         }
     }

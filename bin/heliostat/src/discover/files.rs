@@ -61,7 +61,14 @@ pub(crate) fn of(matches: &ArgMatches) -> Asked {
 /// Reads, prints and exits.
 pub(crate) fn run(asked: &Asked) -> ExitCode {
     match asked.find() {
-        Ok(found) => print(&found, &asked.printing),
+        Ok(found) => {
+            if asked.printing.leaves_origin_out() {
+                for (role, hosts) in found.roles() {
+                    report::line(&format!("{role}: from {}", hosts.from));
+                }
+            }
+            print(&found, &asked.printing)
+        }
         Err(error) => {
             report::error(&error);
             ExitCode::from(FAILED)
@@ -95,6 +102,7 @@ impl Asked {
         let hosts = servers.found.into_iter();
         Ok(Hosts {
             from: format!("{}, {}", servers.file.display(), servers.key),
+            warning: None,
             hosts: hosts
                 .map(|server| Host::of_file(server.host, server.port))
                 .collect(),
@@ -107,13 +115,22 @@ impl Asked {
         } else {
             node::broker_hosts(&self.agent_commands)?
         };
-        let newer = match found.newer_without {
-            0 => String::new(),
-            count => format!(" ({count} newer without it)"),
+        let newer = found.newest_without.map(|newest| (found.newer_without, newest));
+        let without = match &newer {
+            None => String::new(),
+            Some((count, newest)) => format!(" ({count} newer without it, up to {})", newest.display()),
         };
+        let warning = newer.map(|(count, newest)| {
+            format!(
+                "the {count} newest of Ambari's command files, up to {}, name no brokers; these are from {} and may be out of date",
+                newest.display(),
+                found.file.display()
+            )
+        });
         let hosts = found.found.into_iter();
         Ok(Hosts {
-            from: format!("{}, {}{newer}", found.file.display(), found.key),
+            from: format!("{}, {}{without}", found.file.display(), found.key),
+            warning,
             hosts: hosts
                 .map(|host| Host::of_file(host, self.printing.broker_port))
                 .collect(),

@@ -17,6 +17,9 @@ pub(crate) struct Found {
 pub(crate) struct Hosts {
     /// Where that stands, for people.
     pub(crate) from: String,
+    /// Why that may not be true any more; it goes to standard error.
+    #[serde(skip)]
+    pub(crate) warning: Option<String>,
     /// In the order in which it stands there.
     pub(crate) hosts: Vec<Host>,
 }
@@ -48,8 +51,9 @@ impl Found {
             .filter_map(|(role, hosts)| hosts.as_ref().map(|hosts| (role, hosts)))
     }
 
-    /// Hosts that are listed and do not run: whoever starts with them alone waits.
+    /// What may be out of date, and hosts that are listed and do not run: whoever starts with them alone waits.
     pub(crate) fn warnings(&self) -> Vec<String> {
+        let old = self.roles().filter_map(|(_, hosts)| hosts.warning.clone());
         let stopped = self.roles().flat_map(|(role, hosts)| {
             let stopped = hosts.hosts.iter().filter(|host| !host.runs());
             stopped.map(move |host| {
@@ -60,7 +64,7 @@ impl Found {
                 )
             })
         });
-        stopped.collect()
+        old.chain(stopped).collect()
     }
 }
 
@@ -83,6 +87,7 @@ impl Hosts {
         });
         Self {
             from,
+            warning: None,
             hosts: hosts.collect(),
         }
     }

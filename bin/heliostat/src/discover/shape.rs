@@ -142,17 +142,26 @@ impl Printing {
         }
     }
 
-    pub(super) fn print(&self, found: &Found) -> io::Result<()> {
-        let mut found = found.clone();
-        if let Some(count) = self.first {
-            found.keep_first(count);
-        }
+    /// Does the answer not say where it stands?
+    pub(super) fn leaves_origin_out(&self) -> bool {
+        self.shape() == Shape::List
+    }
+
+    fn shape(&self) -> Shape {
         let usual = if stdout().is_terminal() && !self.is_of_one() {
             Shape::Table
         } else {
             Shape::List
         };
-        match self.shape.unwrap_or(usual) {
+        self.shape.unwrap_or(usual)
+    }
+
+    pub(super) fn print(&self, found: &Found) -> io::Result<()> {
+        let mut found = found.clone();
+        if let Some(count) = self.first {
+            found.keep_first(count);
+        }
+        match self.shape() {
             Shape::Table => output::print(&table(&found, output::is_coloured())),
             Shape::List => output::print(&list(&found)),
             Shape::Json => output::json(&found),
@@ -253,6 +262,7 @@ mod tests {
     fn hosts(from: &str, hosts: &[&str], port: u16) -> Hosts {
         Hosts {
             from: from.to_owned(),
+            warning: None,
             hosts: hosts
                 .iter()
                 .map(|host| Host::of_file((*host).to_owned(), port))

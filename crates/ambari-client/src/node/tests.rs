@@ -67,6 +67,10 @@ fn a_command_that_does_not_know_the_brokers_is_passed_over_and_counted() {
     fs::write(folder.path().join("command-13.json"), command("")).unwrap();
     let found = broker_hosts(&[folder.path().to_owned()]).unwrap();
     assert_eq!((found.found.len(), found.newer_without), (2, 2));
+    assert!(
+        found.newest_without.is_some_and(|newest| newest != found.file),
+        "it was not named"
+    );
 }
 
 #[test]
