@@ -14,6 +14,7 @@ pub(crate) struct Found {
 
 /// Hosts of one role.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[expect(clippy::struct_field_names, reason = "the names of the JSON output")]
 pub(crate) struct Hosts {
     /// Where that stands, for people.
     pub(crate) from: String,
