@@ -84,10 +84,10 @@ impl Running {
         let target = first(until(&|line| line.starts_with("  target  ")));
         until(&|line| line.contains("| mirrored ") && !line.contains("| mirrored 0 "));
         Self {
-            source,
-            target,
             process,
             errors,
+            source,
+            target,
             temporary,
         }
     }
