@@ -8,13 +8,14 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use integration::admin::{Isolation, NewTopic, OffsetAt};
 use integration::cluster::ClusterOptions;
+use integration::daemon::{self, DaemonFile};
 use integration::heliostat::{self, Heliostat};
 use integration::jars::{self, KafkaVersion};
 use integration::mirroring::Mirroring;
 use integration::oracle::{Rule, compare};
 use integration::record_file::Record;
 use integration::scenario::{World, lone_scenario, start_pair};
-use integration::{dump::Dump, samples, wait};
+use integration::{dump::Dump, samples, scratch, wait};
 
 const LIMIT: Duration = Duration::from_mins(2);
 const PARTITIONS: i32 = 2;
@@ -342,8 +343,42 @@ fn to_topics_of_1_1_that_keep_the_format_of_0_10() {
             ..Rule::preserve()
         };
         compare(&Dump::of(&samples::without_headers(records))?, &kept, &rule)?;
+        letters_arrive(world, old)?;
         console_writes(world, old)
     });
+}
+
+/// Dead letters for a topic in the old format, though their own topic never had headers: as a record batch they would fail there (-1).
+fn letters_arrive(world: &World, old: Option<(&str, &str)>) -> Result<()> {
+    let (topic, letters) = (world.topic("large"), format!("letters-of-{}", world.group()));
+    create_on_target(world, std::slice::from_ref(&letters), old)?;
+    let small = NewTopic::new(&topic, 1).config("max.message.bytes", "2000");
+    world.target.admin().create_topic(&small)?;
+    world.source.admin().create_topic(&NewTopic::new(&topic, 1))?;
+    let large = Record::new(&topic)
+        .partition(0)
+        .value(samples::noise(5_000, 1))
+        .timestamp(samples::SOME_TIME)
+        .header("h", Some(b"1"));
+    world.source.producer(&[])?.send(&[large])?;
+    let mut mirror = DaemonFile::new(world, &scratch::path("state")?)
+        .flow_line("on_refused_record = \"dead-letter\"")
+        .flow_line(&format!("dead_letter_topic = \"{letters}\""))
+        .flow_line("unsupported_headers = \"strip\"")
+        .start()?;
+    mirror.wait_until_caught_up(std::slice::from_ref(&topic), LIMIT)?;
+    mirror.stop()?;
+    let kept = world
+        .target
+        .admin()
+        .dump(std::slice::from_ref(&letters), Isolation::ReadUncommitted)?;
+    ensure!(kept.record_count() == 1, "{} dead letters", kept.record_count());
+    let letter = kept.record(&letters, 0, 0);
+    ensure!(
+        letter.value.map(<[u8]>::len) == Some(5_000) && letter.timestamp == samples::SOME_TIME,
+        "{letter:?}"
+    );
+    Ok(())
 }
 
 /// `heliostat produce` writes such a topic, too, and refuses a header rather than lose it.
@@ -395,6 +430,8 @@ fn headers_stop_the_way_to_0_10_unless_they_may_be_stripped() {
             "as when Java's producer throws at MirrorMaker: {status}"
         );
 
+        no_letter_without_headers(&mirroring, &world.topic("letters"))?;
+
         let strips = mirroring.argument("--unsupported.headers").argument("strip");
         let mut mirror = Heliostat::start(&strips)?;
         mirror.wait_until_caught_up(&topics, LIMIT)?;
@@ -413,6 +450,30 @@ fn headers_stop_the_way_to_0_10_unless_they_may_be_stripped() {
         compare(&Dump::of(&expected)?, &target, &rule)?;
         Ok(())
     });
+}
+
+/// Dead letters on such a target have no headers, either: the copy is refused by name, and the record is not skipped.
+fn no_letter_without_headers(mirroring: &Mirroring, letters: &str) -> Result<()> {
+    let state = scratch::path("state")?;
+    let halting = mirroring
+        .clone()
+        .argument("--abort.on.send.failure")
+        .argument("false")
+        .state_folder(&state);
+    let mut mirror = Heliostat::start(&halting)?;
+    let line = mirror.wait_for_line(&["halted", "has headers", "heliostat skip"], LIMIT)?;
+    let (_, advice) = line.split_once("heliostat skip ").context("no advice")?;
+    let record = advice.split([' ', '\\', '"']).next().context("no record")?;
+    let state = state.display().to_string();
+    let answer = daemon::command(&["skip", record, "--dead-letter", letters, "--state-dir", &state])?;
+    let said = String::from_utf8_lossy(&answer.stderr);
+    ensure!(
+        !answer.status.success() && said.contains("has headers") && said.contains("not skipped"),
+        "{record}: {said}"
+    );
+    daemon::succeed(&["skip", record, "--state-dir", &state])?;
+    mirror.stop()?;
+    Ok(())
 }
 
 #[test]

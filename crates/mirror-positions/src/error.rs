@@ -144,8 +144,8 @@ pub enum PositionTopicError {
     },
     /// A batch of the formats before Kafka 0.11.
     #[error(
-        "positions topic {topic}: offset {offset} has record format {magic}, which heliostat does not write; \
-         name another topic"
+        "positions topic {topic}: offset {offset} has record format {magic}, which heliostat does not write: \
+         make a topic with message.format.version=0.11.0 or later and name that one"
     )]
     LegacyFormat {
         /// The topic of positions.

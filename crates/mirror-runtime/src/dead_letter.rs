@@ -15,14 +15,16 @@ use kafka_record::{
     Batch, BatchBuilder, Codec, CodecContexts, DownConversion, HeaderPolicy, OutgoingBatch, RecordError,
     Records, down_convert,
 };
-use kafka_wire::api::produce::{ProducePartition, ProduceRequest, ProduceTopic, RECORD_BATCHES_SINCE};
+use kafka_wire::api::produce::{ProducePartition, ProduceRequest, ProduceTopic};
 use kafka_wire::api_key::ApiKey;
 use kafka_wire::error_code::ErrorCode;
 use kafka_wire::ids::{NodeId, TopicId};
 use tokio::time::{Instant, sleep, timeout};
 
+use crate::abilities::{TargetFormat, TargetFormats};
 use crate::flow::FlowContext;
 use crate::partition::SourcePartition;
+use crate::target_topics::{LogFormat, describe_settings};
 
 /// For how long a write is tried again while its target is on its way back: an election, a broker that restarts. Other
 /// records wait for that for ever; here whoever asked is told.
@@ -34,8 +36,16 @@ const PAUSE: Duration = Duration::from_millis(250);
 /// How long the target may take to replicate, in milliseconds.
 const PRODUCE_TIMEOUT_MS: i32 = 30_000;
 
+/// How letters are written.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LetterForm {
+    pub(crate) formats: TargetFormats,
+    /// What becomes of headers where the format of the letters' topic has none.
+    pub(crate) headers: HeaderPolicy,
+}
+
 /// Writes a batch to partition 0 of `topic`, which is made if it is missing, and returns when all in-sync replicas
-/// have it. `headers` tells what becomes of a record's headers on a target from before Kafka 0.11, which has none. Takes [`PATIENCE`] and one request's time-out at most.
+/// have it. `form` tells what the target takes. Takes [`PATIENCE`] and one request's time-out at most.
 ///
 /// # Errors
 /// What the target said last: that it does not take the record, or what did not pass in time.
@@ -43,9 +53,9 @@ pub(crate) async fn write(
     target: &Cluster,
     topic: &Arc<str>,
     batch: &OutgoingBatch,
-    headers: HeaderPolicy,
+    form: LetterForm,
 ) -> Result<(), ClientError> {
-    persist(|| try_write(target, topic, batch, headers)).await
+    persist(|| try_write(target, topic, batch, form)).await
 }
 
 /// Tries until it works, fails for good, or [`PATIENCE`] is over.
@@ -98,20 +108,19 @@ async fn try_write(
     target: &Cluster,
     topic: &Arc<str>,
     batch: &OutgoingBatch,
-    headers: HeaderPolicy,
+    form: LetterForm,
 ) -> Result<(), ClientError> {
+    let unfit = |error: RecordError| ClientError::Unsupported {
+        address: format!("topic {topic} on cluster \"{}\"", target.alias()),
+        api: ApiKey::Produce,
+        reason: error.to_string(),
+    };
+    // Looked at first: no topic is made for a record that it could not hold.
+    let batch = form.fit(batch, form.formats.usual()).map_err(unfit)?;
     let leader = topic::leader(target, topic).await?;
     let connection = target.connection(leader).await?;
-    let takes_batches = connection.version_of::<ProduceRequest>()? >= RECORD_BATCHES_SINCE;
-    let batch = &if takes_batches || batch.is_message_set() {
-        batch.clone()
-    } else {
-        one_message(batch, headers).map_err(|error| ClientError::Unsupported {
-            address: format!("topic {topic} on cluster \"{}\"", target.alias()),
-            api: ApiKey::Produce,
-            reason: error.to_string(),
-        })?
-    };
+    let kept = LogFormat::of(&describe_settings(target, topic).await?);
+    let batch = form.fit(&batch, form.formats.of_topic(kept)).map_err(unfit)?;
     let request = ProduceRequest {
         transactional_id: None,
         acks: -1,
@@ -126,11 +135,12 @@ async fn try_write(
             }],
         }],
     };
-    let version_max = if batch.is_message_set() {
-        RECORD_BATCHES_SINCE - 1
+    let written_as = if batch.is_message_set() {
+        TargetFormat::MessageSetV1
     } else {
-        12 // the newest that names topics by name
+        TargetFormat::RecordBatchV2
     };
+    let version_max = written_as.produce_versions().max;
     let answer = connection
         .start(
             &request,
@@ -165,15 +175,22 @@ async fn try_write(
     }
 }
 
-/// The record, uncompressed, for a target that takes no record batches.
-fn one_message(batch: &OutgoingBatch, headers: HeaderPolicy) -> Result<OutgoingBatch, RecordError> {
-    let conversion = DownConversion {
-        codec: Codec::None,
-        level: None,
-        headers,
-    };
-    // Dead letters are not compressed.
-    down_convert(batch, &conversion, &mut CodecContexts::new(), batch.size())
+// === impl LetterForm ===
+
+impl LetterForm {
+    /// The record as `format` asks for it: itself, or an uncompressed message.
+    fn fit(self, batch: &OutgoingBatch, format: TargetFormat) -> Result<OutgoingBatch, RecordError> {
+        if format == TargetFormat::RecordBatchV2 || batch.is_message_set() {
+            return Ok(batch.clone());
+        }
+        let conversion = DownConversion {
+            codec: Codec::None,
+            level: None,
+            headers: self.headers,
+        };
+        // Dead letters are not compressed.
+        down_convert(batch, &conversion, &mut CodecContexts::new(), batch.size())
+    }
 }
 
 fn refused(
@@ -239,7 +256,11 @@ async fn copy(
     let alone = alone
         .map_err(|error| format!("the batch at offset {offset}: {error}"))?
         .ok_or_else(|| format!("the source has no record at offset {offset}"))?;
-    write(&flow.target, topic, &alone, flow.config.unsupported_headers)
+    let form = LetterForm {
+        formats: flow.abilities.target_formats,
+        headers: flow.config.unsupported_headers,
+    };
+    write(&flow.target, topic, &alone, form)
         .await
         .map_err(|error| error.to_string())
 }

@@ -6,7 +6,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use kafka_client::Cluster;
-use kafka_record::{Batch, Batches, HeaderPolicy};
+use kafka_record::{Batch, Batches};
 use kafka_wire::ids::TopicPartition;
 use mirror_config::OnRefusedRecord;
 use mirror_core::anchor::SourceAnchor;
@@ -16,7 +16,7 @@ use mirror_router::{
 use tokio::sync::{mpsc, watch};
 use tokio::task::yield_now;
 
-use crate::dead_letter;
+use crate::dead_letter::{self, LetterForm};
 use crate::events;
 use crate::fetched::{Chunk, Trouble, TroubleKind};
 use crate::memory::Credit;
@@ -58,8 +58,7 @@ pub(crate) struct RoutingOutlets {
     pub(crate) draining: watch::Receiver<bool>,
     /// Where dead letters go.
     pub(crate) target: Arc<Cluster>,
-    /// What becomes of their headers on a target that has none.
-    pub(crate) headers: HeaderPolicy,
+    pub(crate) letter_form: LetterForm,
     /// What a batch may decompress to when one record is taken out of it.
     pub(crate) decompressed_bytes_max: usize,
 }
@@ -212,7 +211,7 @@ impl Routing {
                 return Err(error);
             };
             if let Err(reason) =
-                dead_letter::write(&self.outlets.target, &topic, &alone, self.outlets.headers).await
+                dead_letter::write(&self.outlets.target, &topic, &alone, self.outlets.letter_form).await
             {
                 events::dead_letter_failed(&self.partition.tp, &topic, &reason);
                 return Err(error);

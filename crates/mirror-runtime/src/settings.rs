@@ -48,7 +48,7 @@ pub(crate) fn producer(flow: &FlowConfig, memory: MemoryConfig, abilities: Abili
     let (produce, target) = (flow.produce, &flow.target);
     ProducerSettings {
         idempotent: produce.idempotent && abilities.idempotent,
-        target_format: abilities.target_formats.usual(),
+        target_formats: abilities.target_formats,
         in_flight_per_partition: produce.in_flight_per_partition,
         request_bytes_max: produce.request_bytes_max,
         level: flow.compression.and_then(|compression| compression.level),

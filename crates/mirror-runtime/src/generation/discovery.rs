@@ -19,6 +19,7 @@ use super::not_started::TopicNotReady;
 use super::{Generation, KnownTopic, SupervisedPartition};
 use crate::abilities::TargetFormat;
 use crate::committer::to_store;
+use crate::dead_letter::LetterForm;
 use crate::events;
 use crate::fetcher::FetcherCommand;
 use crate::partition::SourcePartition;
@@ -392,7 +393,10 @@ impl Generation {
                 troubles: self.troubles.0.clone(),
                 draining: self.draining.subscribe(),
                 target: Arc::clone(&self.flow.target),
-                headers: self.flow.config.unsupported_headers,
+                letter_form: LetterForm {
+                    formats: self.flow.abilities.target_formats,
+                    headers: self.flow.config.unsupported_headers,
+                },
                 decompressed_bytes_max: self.flow.memory.decompressed_batch_bytes_max,
             },
         );

@@ -8,7 +8,8 @@ use mirror_core::halt::HaltReason;
 use tokio::sync::mpsc;
 
 use super::BatchToken;
-use crate::dead_letter;
+use crate::abilities::TargetFormats;
+use crate::dead_letter::{self, LetterForm};
 use crate::tasks::{Task, Tasks};
 
 /// One record that its own topic refused.
@@ -28,6 +29,7 @@ pub(super) struct WrittenDeadLetter {
 
 /// The writes under way.
 pub(super) struct DeadLetters {
+    formats: TargetFormats,
     written: (mpsc::Sender<WrittenDeadLetter>, mpsc::Receiver<WrittenDeadLetter>),
     writing: usize,
     tasks: Vec<Task<()>>,
@@ -36,8 +38,9 @@ pub(super) struct DeadLetters {
 // === impl DeadLetters ===
 
 impl DeadLetters {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(formats: TargetFormats) -> Self {
         Self {
+            formats,
             written: mpsc::channel(16),
             writing: 0,
             tasks: Vec::new(),
@@ -50,12 +53,15 @@ impl DeadLetters {
 
     /// Starts one write; its outcome comes from [`Self::next`].
     pub(super) fn write(&mut self, tasks: &Tasks, target: Arc<Cluster>, letter: DeadLetter) {
-        let written = self.written.0.clone();
+        let (written, formats) = (self.written.0.clone(), self.formats);
         self.writing += 1;
         self.tasks.push(tasks.start("dead letter", async move {
-            // Where the target knows no headers, the batch has lost them already, or never had any.
-            let headers = HeaderPolicy::Refuse;
-            let outcome = dead_letter::write(&target, &letter.topic, &letter.batch, headers).await;
+            let form = LetterForm {
+                formats,
+                // Where the record's own topic knows no headers, it has lost them already, or never had any.
+                headers: HeaderPolicy::Refuse,
+            };
+            let outcome = dead_letter::write(&target, &letter.topic, &letter.batch, form).await;
             drop(written.send(WrittenDeadLetter { letter, outcome }).await);
         }));
     }

@@ -32,7 +32,7 @@ use self::dead_letters::DeadLetters;
 use self::link::{Link, LinkEvent, LinkRequest, REQUESTS_IN_FLIGHT_MAX};
 use self::record_search::RecordSearches;
 use self::tails::Tails;
-use crate::abilities::TargetFormat;
+use crate::abilities::{TargetFormat, TargetFormats};
 use crate::anchors::AnchorChecks;
 use crate::events;
 use crate::memory::Credit;
@@ -111,8 +111,8 @@ pub(crate) struct Producer {
 #[derive(Debug, Clone)]
 pub(crate) struct ProducerSettings {
     pub(crate) idempotent: bool,
-    /// What every broker of the target has to take.
-    pub(crate) target_format: TargetFormat,
+    /// What the target takes. Every broker of it has to take what is usual there.
+    pub(crate) target_formats: TargetFormats,
     pub(crate) in_flight_per_partition: usize,
     pub(crate) request_bytes_max: usize,
     /// Level of batches that are compressed anew because they were split.
@@ -164,6 +164,7 @@ impl Producer {
             ..ProducerConfig::default()
         });
         Self {
+            dead_letters: DeadLetters::new(settings.target_formats),
             searches: RecordSearches::new(clusters.source, settings.decompressed_bytes_max),
             shared,
             cluster: clusters.target,
@@ -176,7 +177,6 @@ impl Producer {
             events: mpsc::channel(64),
             identities: mpsc::channel(16),
             identity_tasks: Vec::new(),
-            dead_letters: DeadLetters::new(),
             codecs: CodecContexts::new(),
             stopped: BTreeMap::new(),
             words: BTreeMap::new(),
@@ -458,7 +458,7 @@ impl Producer {
                     ownership: Arc::clone(&self.ownership),
                     events: self.events.0.clone(),
                     backoff: self.settings.reconnect,
-                    versions: self.settings.target_format.produce_versions(),
+                    versions: self.settings.target_formats.usual().produce_versions(),
                     timeout: self.settings.request_timeout,
                 };
                 Node {

@@ -106,6 +106,33 @@ fn row_13_a_retry_is_the_same_bytes() -> Result<()> {
     })
 }
 
+/// Brokers that are told no numbers cannot know a batch that they have: it comes twice when its answer is lost. How often that
+/// may be is told, in order, and never more.
+#[test]
+fn row_13_without_numbers_each_lost_answer_doubles_one_batch_at_most_and_is_counted() -> Result<()> {
+    mirror_simulation::run(async {
+        let settings = WorldSettings {
+            adjust: Arc::new(|config| {
+                for flow in &mut config.flows {
+                    flow.produce.idempotent = false;
+                }
+            }),
+            ..WorldSettings::default()
+        };
+        let mut scene = Scene::with(settings).await?;
+        let lost = next(&scene.world.target, ApiKey::Produce, 5, Action::CutAnswer);
+        // One record in each batch, three batches in a request.
+        scene.write_slowly(40, Duration::from_millis(200)).await?;
+        scene.caught_up().await?;
+        ensure!(lost.count() == 5);
+        let told = scene.totals().possibly_duplicated_batches;
+        ensure!((5..=15).contains(&told), "{told} told");
+        let agreement = scene.holds(&Rule::preserve().at_least_once(Some(told))).await?;
+        ensure!(agreement.duplicates > 0, "no answer was lost behind its batch");
+        Ok(())
+    })
+}
+
 #[test]
 fn row_14_leaders_that_moved_or_are_unknown_are_looked_for_with_pauses() -> Result<()> {
     mirror_simulation::run(async {
