@@ -10,6 +10,7 @@
 //! - (C) the limits of a round add up to its credit at most, but for one batch that is larger than all of it.
 
 use std::cmp::Ordering;
+use std::time::Duration;
 
 /// A share below this would have most batches cut, in bytes.
 pub(crate) const SHARE_MIN: i32 = 64 * 1024;
@@ -33,6 +34,17 @@ pub(crate) struct Shares<K> {
     /// And among the others.
     uncut: Option<K>,
     last_was_for_cut: bool,
+}
+
+/// What one request asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Round {
+    /// The sum of its limits.
+    pub(crate) bytes: i32,
+    /// In how many such rounds everybody has had a turn.
+    rounds: u32,
+    /// A batch is known to lie ready, for this round or another one.
+    is_urgent: bool,
 }
 
 // === impl Shares ===
@@ -70,6 +82,33 @@ impl<K: Ord + Clone> Shares<K> {
             *last = Some(want.key.clone());
         }
         wants.iter().map(|(index, _)| *index).zip(limits).collect()
+    }
+}
+
+// === impl Round ===
+
+impl Round {
+    /// The round that asks those who want something with these limits.
+    pub(crate) fn new<K>(wants: &[Want<K>], limits: &[(usize, i32)]) -> Self {
+        Self {
+            bytes: limits
+                .iter()
+                .fold(0, |sum: i32, (_, limit)| sum.saturating_add(*limit)),
+            rounds: u32::try_from(wants.len().div_ceil(limits.len().max(1))).unwrap_or(u32::MAX),
+            is_urgent: wants.iter().any(|want| want.cut.is_some()),
+        }
+    }
+
+    /// How long the broker may wait for records where `wait_max` is what it may if it is asked for everything: whom this
+    /// round leaves out must not wait for longer than that. No less than `least`, so that an idle source is not asked in a
+    /// tight loop.
+    pub(crate) fn wait(&self, wait_max: Duration, least: Duration) -> Duration {
+        let wait = if self.is_urgent {
+            Duration::ZERO
+        } else {
+            wait_max / self.rounds.max(1)
+        };
+        wait.max(least).min(wait_max)
     }
 }
 
@@ -209,6 +248,23 @@ mod tests {
         assert_eq!(shares.share_out(&wants(&[0; 3]), 5).len(), 1);
         assert_eq!(shares.share_out(&wants(&[7]), 5), [(0, 7)]);
         assert_eq!(shares.share_out(&wants(&[i32::MAX]), i32::MAX), [(0, i32::MAX)]);
+    }
+
+    /// Found by reading: while some partitions had a long poll for themselves, what had arrived for the others waited for it.
+    #[test]
+    fn whoever_is_left_out_does_not_wait_for_an_idle_round() {
+        let (wait_max, least) = (Duration::from_millis(500), Duration::from_millis(20));
+        let wait = |wants: &[Want<usize>], bytes| {
+            let limits = Shares::default().share_out(wants, bytes);
+            Round::new(wants, &limits).wait(wait_max, least)
+        };
+        assert_eq!(wait(&wants(&[0; 20]), 20 * SHARE_MIN), wait_max, "all are in it");
+        assert_eq!(wait(&wants(&[0; 100]), 20 * SHARE_MIN), wait_max / 5);
+        assert_eq!(wait(&wants(&[0; 4000]), 20 * SHARE_MIN), least);
+        assert_eq!(wait(&wants(&[0, 900_000]), 2 * MIB), least, "a batch lies ready");
+        let impatient = Duration::from_millis(10);
+        let round = Round::new(&wants(&[7]), &[(0, 7)]);
+        assert_eq!((round.bytes, round.wait(impatient, least)), (7, impatient));
     }
 
     /// Invariants (A), (B) and (C), with partitions whose batches are of any size and that hold things up for a while.

@@ -18,7 +18,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::events;
-use crate::fetch_shares::{Shares, Want};
+use crate::fetch_shares::{Round, Shares, Want};
 use crate::fetched::{Arrived, Chunk, Trouble, TroubleKind, judge};
 use crate::memory::{FetchCredit, Memory};
 use crate::partition::{PartitionKey, SourcePartition};
@@ -98,16 +98,6 @@ pub(crate) struct Held {
     pub(crate) short_answers: u32,
     /// Part of the request that is being made.
     pub(crate) asked: bool,
-}
-
-/// A request whose credit was shared out.
-struct Round {
-    /// The sum of all limits.
-    bytes: i32,
-    /// In how many such rounds everybody who waits has had a turn.
-    rounds: usize,
-    /// A batch is known to lie ready, for this round or another one.
-    is_urgent: bool,
 }
 
 /// A request on its way, and the credit set aside for its answer.
@@ -257,12 +247,13 @@ impl Fetcher {
         // A broker that keeps a limit for the whole answer has no business to cut a first batch. One that does is helped.
         if version < FIRST_BATCH_WHOLE_SINCE || self.held.values().any(|held| held.cut.is_some()) {
             let round = self.share_out(limits.max_bytes);
-            wait_max = round.wait(wait_max);
+            wait_max = round.wait(wait_max, WAIT_WHILE_PAUSED);
             reservation.raise_to(u64::try_from(round.bytes).unwrap_or(0));
-            limits.max_bytes = limits.max_bytes.max(round.bytes);
-            // More than the limits allow would be waited for in vain.
-            limits.min_bytes = limits.min_bytes.min(round.bytes);
+            // What the round asks for may be less than the credit, or one batch that is more.
+            limits.max_bytes = round.bytes;
         }
+        // More than the limits allow would be waited for in vain.
+        limits.min_bytes = limits.min_bytes.min(limits.max_bytes);
         limits.max_wait_ms = i32::try_from(wait_max.as_millis()).unwrap_or(i32::MAX);
         let request = self.session.build(version, &limits);
         let options = CallOptions {
@@ -344,13 +335,7 @@ impl Fetcher {
             self.session.pause(tp);
         }
         let limits = self.shares.share_out(&wants, bytes);
-        let round = Round {
-            bytes: limits
-                .iter()
-                .fold(0, |sum: i32, (_, limit)| sum.saturating_add(*limit)),
-            rounds: wants.len().div_ceil(limits.len().max(1)),
-            is_urgent: wants.iter().any(|want| want.cut.is_some()),
-        };
+        let round = Round::new(&wants, &limits);
         for (index, limit) in limits {
             if let Some((tp, held)) = asked.get_mut(index) {
                 held.promised = limit;
@@ -474,20 +459,6 @@ impl Fetcher {
                 }
             }
         }
-    }
-}
-
-// === impl Round ===
-
-impl Round {
-    /// How long the broker may wait for records where `wait_max` is what one that is asked for everything may: those that
-    /// this round leaves out must not wait longer for theirs.
-    fn wait(&self, wait_max: Duration) -> Duration {
-        let least = WAIT_WHILE_PAUSED.min(wait_max);
-        if self.is_urgent {
-            return least;
-        }
-        (wait_max / u32::try_from(self.rounds.max(1)).unwrap_or(u32::MAX)).max(least)
     }
 }
 
