@@ -562,3 +562,13 @@ pub(crate) fn zookeeper_away(failures: u32, reason: &ZooKeeperError) {
 pub(crate) fn zookeeper_back(ensemble: &str) {
     info!("ZooKeeper {ensemble} answers again");
 }
+
+#[cfg(test)]
+mod tests {
+    use super::with_this_one;
+
+    #[test]
+    fn the_first_failure_was_told_as_attempts_0() {
+        assert_eq!([0, 1, u32::MAX].map(with_this_one), [1, 2, u32::MAX]);
+    }
+}

@@ -6,10 +6,14 @@ use std::cell::Cell;
 use std::io::{IsTerminal as _, Write as _, stderr};
 use std::time::Duration;
 
+use rustix::termios::tcgetwinsize;
+
 /// How often the line on a terminal is renewed.
 const TERMINAL_PERIOD: Duration = Duration::from_millis(250);
 /// How often a line is written elsewhere.
 const LINE_PERIOD: Duration = Duration::from_secs(1);
+/// The columns of a terminal that does not tell them.
+const COLUMNS: usize = 80;
 /// Back to the line's beginning, and nothing left of it.
 const CLEAR_LINE: &str = "\r\u{1b}[2K";
 
@@ -53,7 +57,9 @@ impl Screen {
     /// A line that the next one of its kind replaces, where that is possible.
     pub(super) fn progress(&self, text: &str) {
         if self.is_terminal {
-            write(&format!("{}{text}", self.clear()));
+            // A line that wraps is cleared in part only.
+            let shown: String = text.chars().take(columns().saturating_sub(1)).collect();
+            write(&format!("{}{shown}", self.clear()));
             self.renews.set(true);
         } else {
             write(&format!("{text}\n"));
@@ -72,6 +78,12 @@ impl Screen {
             ""
         }
     }
+}
+
+/// How wide the terminal is now.
+fn columns() -> usize {
+    let told = tcgetwinsize(stderr()).map_or(0, |size| usize::from(size.ws_col));
+    if told == 0 { COLUMNS } else { told }
 }
 
 fn write(text: &str) {
