@@ -1,10 +1,5 @@
 //! The line of progress at a terminal, which `script` of util-linux lends: no wider than the terminal, and gone after Ctrl-C.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test that cannot set its scene should end there"
-)]
-
 use std::fs;
 use std::io::{Read, Write};
 use std::process::{Command, Stdio};
