@@ -2,6 +2,7 @@
 //!
 //! A thread writes, so that a signal is heard while nobody reads. What was not written is not stored as consumed.
 
+mod asked;
 mod flags;
 mod writer;
 
@@ -15,7 +16,7 @@ use tokio::time::timeout;
 
 use crate::console::{failed, work};
 use crate::report;
-use flags::Asked;
+use asked::Asked;
 use writer::Writer;
 
 pub(crate) use flags::TOOL;

@@ -3,6 +3,7 @@
 //! A thread reads lines, so that a signal is heard while nobody types. Unlike Kafka's tool this one ends with exit code 1
 //! when a record was not written, and says how many.
 
+mod asked;
 mod flags;
 
 use std::ffi::OsString;
@@ -19,7 +20,7 @@ use tokio::time::timeout;
 use crate::console::connect::Way;
 use crate::console::{failed, work};
 use crate::report;
-use flags::Asked;
+use asked::Asked;
 
 pub(crate) use flags::TOOL;
 

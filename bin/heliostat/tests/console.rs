@@ -266,6 +266,16 @@ fn a_broker_that_is_not_there_is_named_once() {
         "error: no bootstrap server of the cluster can be reached: cannot connect to 127.0.0.1:1: Connection refused (os \
          error 111)\n"
     );
+    let errors = check(
+        &run_alone(&["topics", "list", "--zookeeper", "127.0.0.1:1"]),
+        1,
+        b"",
+    );
+    assert_eq!(
+        errors,
+        "error: no broker is found by --zookeeper: no server of ZooKeeper can be used: 127.0.0.1:1: Connection refused (os \
+         error 111)\n"
+    );
 }
 
 #[test]

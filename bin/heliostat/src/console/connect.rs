@@ -19,6 +19,16 @@ pub(crate) struct Way {
     settings: ClusterSettings,
 }
 
+/// No broker can be asked.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NotConnected {
+    #[error(transparent)]
+    Client(ClientError),
+    /// ZooKeeper, or the brokers that it names.
+    #[error("no broker is found by --zookeeper: {}", .tried.join("; "))]
+    ByZooKeeper { tried: Vec<String> },
+}
+
 // === impl Way ===
 
 impl Way {
@@ -91,8 +101,15 @@ impl Way {
 
     /// # Errors
     /// Nobody answers; the text says whom it tried and why not.
-    pub(crate) async fn connect(self) -> Result<Arc<Cluster>, ClientError> {
-        let cluster = mirror_discovery::connect(self.settings, &self.bootstrap).await?;
-        Ok(Arc::new(cluster))
+    pub(crate) async fn connect(self) -> Result<Arc<Cluster>, NotConnected> {
+        match mirror_discovery::connect(self.settings, &self.bootstrap).await {
+            Ok(cluster) => Ok(Arc::new(cluster)),
+            Err(ClientError::NoBootstrap { tried, .. })
+                if matches!(self.bootstrap, Bootstrap::ZooKeeper(_)) =>
+            {
+                Err(NotConnected::ByZooKeeper { tried })
+            }
+            Err(error) => Err(NotConnected::Client(error)),
+        }
     }
 }
