@@ -130,6 +130,11 @@ fn names_that_lead_nowhere_are_told_and_mapped() {
     let stuck = networks.run(line, &[]);
     let log = String::from_utf8_lossy(&stuck.stderr);
     assert_eq!(stuck.status.code(), Some(3), "{log}");
+    let table = String::from_utf8_lossy(&stuck.stdout);
+    assert!(
+        table.contains("cannot be reached there: no address is known: ") && table.contains("never began"),
+        "the end says why: {table}"
+    );
     let told: Vec<_> = log
         .lines()
         .filter(|line| line.contains("cannot be reached there"))

@@ -52,7 +52,7 @@ impl Line {
             parts.push(part(1, format!("{} HALTED", partitions(self.halted))));
         }
         parts.push(part(5, format!("{:.0} records/s", self.records_per_second)));
-        parts.push(part(6, format!("{:.1} MB/s", self.megabytes_per_second)));
+        parts.push(part(6, bytes_per_second(self.megabytes_per_second)));
         fitting(parts, columns).chars().take(columns).collect()
     }
 
@@ -141,6 +141,14 @@ impl Way {
         let empty = usize::try_from(BAR).unwrap_or(0).saturating_sub(full);
         format!("[{}{}]", "#".repeat(full), ".".repeat(empty))
     }
+}
+
+/// A slow mirror is not one of 0.0 MB/s.
+fn bytes_per_second(megabytes: f64) -> String {
+    if megabytes < 1.0 {
+        return format!("{:.0} kB/s", megabytes * 1000.0);
+    }
+    format!("{megabytes:.1} MB/s")
 }
 
 fn part(rank: u8, text: String) -> Part {
@@ -255,6 +263,14 @@ mod tests {
                 .text(80)
                 .contains("100 % | 0 of 0 offsets left"),
             "an empty source has nothing left"
+        );
+    }
+
+    #[test]
+    fn a_slow_mirror_was_one_of_no_megabytes() {
+        assert_eq!(
+            [0.0, 0.0614, 0.999, 12.34].map(bytes_per_second),
+            ["0 kB/s", "61 kB/s", "999 kB/s", "12.3 MB/s"]
         );
     }
 
