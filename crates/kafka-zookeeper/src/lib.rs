@@ -8,12 +8,14 @@
 //! | [`discovery`] | which brokers can be asked, and what is wrong where there are none? |
 //! | [`topic_settings`] | what does a topic set itself, where its brokers tell nobody? |
 //! | [`consumer_group`] | `/consumers/GROUP`: who lives, who owns what, and which offsets are stored |
+//! | [`answer`] | what do the bytes of an answer say? |
 //!
 //! Every byte of an answer is read by the bounded reader of `jute.rs`; the protocol is that of ZooKeeper 3.4, which later
 //! servers speak, too.
 
 #![forbid(unsafe_code)]
 
+pub mod answer;
 mod connection;
 pub mod consumer_group;
 pub mod discovery;

@@ -7,10 +7,11 @@ use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
+use crate::answer;
 use crate::connection::{Identity, Refused};
 use crate::driver::{Call, CallFailure, Driver};
 use crate::error::{ErrorCode, ZooKeeperError};
-use crate::jute::{Malformed, Reader};
+use crate::jute::Malformed;
 use crate::operation::{ANY_VERSION, Operation, Stat};
 use crate::task::OwnedTask;
 
@@ -100,17 +101,13 @@ impl Session {
 
     /// What is known about a node; `None` where there is none.
     pub async fn stat(&self, path: &str) -> Result<Option<Stat>, ZooKeeperError> {
-        let asked = self.ask(Operation::exists(&self.whole(path)), Stat::read).await;
+        let asked = self.ask(Operation::exists(&self.whole(path)), answer::stat).await;
         none_without_node(asked)
     }
 
     /// A node's data; `None` where there is no such node.
     pub async fn data(&self, path: &str) -> Result<Option<(Vec<u8>, Stat)>, ZooKeeperError> {
-        let read = |reader: &mut Reader<'_>| {
-            let data = reader.buffer()?.to_vec();
-            Ok((data, Stat::read(reader)?))
-        };
-        none_without_node(self.ask(Operation::data(&self.whole(path)), read).await)
+        none_without_node(self.ask(Operation::data(&self.whole(path)), answer::data).await)
     }
 
     /// The names of a node's children, sorted; `None` where there is no such node.
@@ -120,12 +117,7 @@ impl Session {
 
     /// As [`Self::children`], with a path that no chroot stands in front of.
     pub async fn children_at(&self, whole_path: &str) -> Result<Option<Vec<String>>, ZooKeeperError> {
-        let read = |reader: &mut Reader<'_>| reader.strings();
-        let mut children = none_without_node(self.ask(Operation::children(whole_path), read).await)?;
-        if let Some(children) = &mut children {
-            children.sort_unstable();
-        }
-        Ok(children)
+        none_without_node(self.ask(Operation::children(whole_path), answer::children).await)
     }
 
     /// Makes a node that stays. Its parents have to be there.
@@ -162,8 +154,11 @@ impl Session {
     /// # Errors
     /// [`ErrorCode::BAD_VERSION`] where somebody else wrote it, [`ErrorCode::NO_NODE`] where it is gone.
     pub async fn set_data(&self, path: &str, data: &[u8], version: i32) -> Result<Stat, ZooKeeperError> {
-        self.ask(Operation::set_data(&self.whole(path), data, version), Stat::read)
-            .await
+        self.ask(
+            Operation::set_data(&self.whole(path), data, version),
+            answer::stat,
+        )
+        .await
     }
 
     /// Removes a node, whatever its version. One that is not there is as good.
@@ -194,7 +189,7 @@ impl Session {
     async fn ask<T>(
         &self,
         operation: Operation,
-        read: impl FnOnce(&mut Reader<'_>) -> Result<T, Malformed>,
+        read: impl FnOnce(&[u8]) -> Result<T, Malformed>,
     ) -> Result<T, ZooKeeperError> {
         let (name, path) = (operation.name, operation.path.clone());
         let bytes = match timeout(self.ensemble.session_timeout, self.call(operation)).await {
@@ -206,7 +201,7 @@ impl Session {
                 });
             }
         };
-        read(&mut Reader::new(&bytes)).map_err(|reason| ZooKeeperError::Malformed {
+        read(&bytes).map_err(|reason| ZooKeeperError::Malformed {
             operation: name,
             path,
             reason,

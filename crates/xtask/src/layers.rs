@@ -290,6 +290,7 @@ pub(crate) const LAYERS: &[Layer] = &[
             "kafka-client-core",
             "kafka-record",
             "kafka-wire",
+            "kafka-zookeeper",
         ]),
         foreign: Foreign::Except(LIBRARY_BANS),
     },

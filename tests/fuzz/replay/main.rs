@@ -60,6 +60,7 @@ replays! {
     record_batches: 8000
     responses: 8000
     router: 8000
+    zookeeper: 8000
 }
 
 fn corpora() -> PathBuf {

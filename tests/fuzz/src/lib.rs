@@ -27,6 +27,7 @@ pub mod responses;
 mod router;
 mod sealing;
 mod selectors;
+mod zookeeper;
 
 /// One thing that reads bytes it cannot trust.
 #[derive(Debug, Clone, Copy)]
@@ -58,6 +59,7 @@ pub const TARGETS: &[Target] = &[
     Target::new("record_batches", record_batches::one_input, 4 * MIB, 32),
     Target::new("responses", responses::one_input, 16 * KIB, 64),
     Target::new("router", router::one_input, 8 * MIB, 128),
+    Target::new("zookeeper", zookeeper::one_input, 16 * KIB, 128),
 ];
 
 /// The target of this name.
