@@ -6,7 +6,7 @@
     reason = "a test that cannot set its scene should end there"
 )]
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Command, Output, Stdio};
 
 use kafka_fake::{FakeCluster, FakeClusterBuilder, KafkaRelease};
@@ -378,4 +378,36 @@ fn what_old_brokers_cannot_do_is_told_with_the_way_out() {
         ),
         "{errors}"
     );
+}
+
+#[test]
+fn a_signal_is_heard_while_the_topic_is_waited_for() {
+    let broker = Broker::start_as(|builder| builder.auto_create_topics(false));
+    let mut child = broker.start_command("produce --topic nothing");
+    let mut errors = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    errors.read_line(&mut line).unwrap();
+    assert!(
+        line.starts_with("waiting for topic \"nothing\", 60 s at most"),
+        "{line}"
+    );
+    let child_id = child.id().to_string();
+    let sent = Command::new("kill").args(["-TERM", &child_id]).status().unwrap();
+    assert!(sent.success());
+    let status = child.wait().unwrap();
+    assert_eq!(status.code(), Some(0), "it ends before the 60 s are over");
+}
+
+#[test]
+fn a_shell_completes_values_that_are_one_of_a_few() {
+    let output = run_alone(&["completions", "bash"]);
+    let script = String::from_utf8_lossy(&output.stdout);
+    for words in [
+        "none gzip snappy lz4 zstd",
+        "read_uncommitted read_committed",
+        "-1 all 1 0",
+        "table json",
+    ] {
+        assert!(script.contains(&format!("compgen -W \"{words}\"")), "{words}");
+    }
 }
