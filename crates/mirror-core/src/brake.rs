@@ -25,6 +25,11 @@ mod backing_off;
 /// What an idle brake saves up, as time at the present rate: enough to even out late timers, too little to be felt.
 pub const BURST: Duration = Duration::from_millis(100);
 
+/// What one answer may bring, as time at the present rate. A broker has one request on its way, and of the time that this
+/// takes no more than [`BURST`] is saved up: over a line of 200 ms one broker gives nine tenths of the rate, and with less in
+/// an answer it would be far below that.
+pub const ANSWER: Duration = Duration::from_secs(1);
+
 /// The longest wait between two looks at the brake, and the longest hold: a broker's quota window is shorter, and more
 /// than that is a defect of the broker that must not stop a mirror.
 pub const WAIT_MAX: Duration = Duration::from_mins(1);
@@ -116,12 +121,12 @@ impl Brake {
         }
     }
 
-    /// The largest answer that should be asked for at once, in bytes, at least 1: [`BURST`]'s worth of the rate in force.
+    /// The largest answer that should be asked for at once, in bytes, at least 1: [`ANSWER`]'s worth of the rate in force.
     /// `None`: no limit. The balance begins at zero, so what a first answer holds is the whole of a first burst; and at a low
     /// rate an answer of the ordinary size would be minutes of it.
     pub fn answer_bytes(&self, now: Instant) -> Option<NonZeroU64> {
         let rate = u128::from(self.rate(now)?.get());
-        let bytes = rate * BURST.as_nanos() / Duration::from_secs(1).as_nanos();
+        let bytes = rate * ANSWER.as_nanos() / Duration::from_secs(1).as_nanos();
         Some(NonZeroU64::new(u64::try_from(bytes).unwrap_or(u64::MAX)).unwrap_or(NonZeroU64::MIN))
     }
 

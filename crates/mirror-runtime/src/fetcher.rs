@@ -229,7 +229,7 @@ impl Fetcher {
             .any(|held| held.assignment.partition.topic_id.is_zero());
         let version_max = if nameless { FETCH_VERSION_BY_NAME } else { i16::MAX };
         let version = connection.version_of::<FetchRequest>()?.min(version_max);
-        let Some((mut reservation, paused)) = self.reserve() else {
+        let Some((mut reservation, paused)) = self.reserve(version) else {
             return Ok(None);
         };
         let mut wait_max = if paused {
@@ -283,13 +283,18 @@ impl Fetcher {
 
     /// Sets credit aside and tells the session which partitions to ask for: the ordinary credit for those that may
     /// hold more, else the lane for those that hold nothing. Also says whether some partition has to wait for credit.
-    fn reserve(&mut self) -> Option<(FetchCredit, bool)> {
+    fn reserve(&mut self, version: i16) -> Option<(FetchCredit, bool)> {
         let memory = Arc::clone(&self.shared.memory);
         // Looked at before the reservation is made, which takes from what partitions are allowed.
         let wanting = self.ask_for(|key| memory.allowance(key) > 0);
         if wanting > 0 {
-            let braked = self.shared.answer_bytes().unwrap_or(u64::MAX);
-            let bytes = self.settings.bytes_max.min(braked);
+            // Where each partition needs a share of its own the brake is paid after the fact only: shares of next to nothing
+            // would cut every batch, and one partition in turn would wait for all that have nothing.
+            let braked = match version {
+                ..FIRST_BATCH_WHOLE_SINCE => None,
+                _ => self.shared.answer_bytes(),
+            };
+            let bytes = self.settings.bytes_max.min(braked.unwrap_or(u64::MAX));
             if let Some(reservation) = memory.reserve(bytes, FETCH_BYTES_MIN.min(bytes)) {
                 return Some((reservation, wanting < self.held.len()));
             }
