@@ -82,6 +82,8 @@ pub struct FoundBatch {
     pub record_count: i32,
     /// Its checksum, found to be right.
     pub crc: u32,
+    /// The idempotent producer that wrote it; -1 if none.
+    pub producer_id: i64,
 }
 
 /// Settings of a topic by which a broker writes batches anew.
@@ -122,7 +124,8 @@ pub enum NotComparable {
     Compacted,
     /// The broker wrote it anew when it was appended: its offsets and its record count agree, and no more can be said.
     ReEncoded,
-    /// It stands in the target's log in a format from before 0.11, which a broker made of it (`message.format.version`).
+    /// It stands in the target's log in a format from before 0.11, which a broker made of it (`message.format.version`), or was
+    /// sent in such a format and a broker made a batch of today of it.
     OldFormat,
 }
 
@@ -154,9 +157,10 @@ impl Anchor {
     /// | F | compacted; nothing covers the batch's offsets | not comparable |
     /// | G | compacted; the same range of offsets, and no more records than expected | not comparable |
     /// | H | re-encoded (target); the same range of offsets, and the same number of records | not comparable |
-    /// | I | anything else | mismatch from the batch's base offset |
+    /// | I | what may be a message set that the broker raised (target): a batch without a producer id that ends at the same offset and begins no later, for an anchor of one record | not comparable |
+    /// | J | anything else | mismatch from the batch's base offset |
     ///
-    /// The mismatch of row I says where the logs are known to differ; they may do so below that as well.
+    /// The mismatch of row J says where the logs are known to differ; they may do so below that as well.
     pub fn judge(&self, side: Side, found: &FoundLog, facts: TopicFacts) -> AnchorVerdict {
         match side {
             Side::Source => self.source.judge(found, facts),
@@ -302,7 +306,18 @@ impl Expected {
         batch.base_offset == self.base_offset && batch.last_offset == self.last_offset
     }
 
-    /// Rows G to I: another batch covers the offsets.
+    /// Once a topic's `message.format.version` is 0.11 or later, a broker makes one record batch of each message set it is
+    /// sent (`LogValidator.convertAndAssignOffsetsNonCompressed`, `buildRecordsAndAssignOffsets`). The anchor of a set is its
+    /// last record, whose offset stays; what was sent before it in the set now lies in the same batch. Sets have no place
+    /// for a producer id, and the batch has none either.
+    fn may_have_become(&self, batch: &FoundBatch) -> bool {
+        self.record_count == Some(1)
+            && batch.producer_id == -1
+            && batch.last_offset == self.last_offset
+            && batch.base_offset <= self.base_offset
+    }
+
+    /// Rows G to J: another batch covers the offsets.
     fn judge_other(&self, batch: &FoundBatch, facts: TopicFacts) -> AnchorVerdict {
         if self.has_range_of(batch) {
             let may_shrink = self.record_count.is_none_or(|count| batch.record_count <= count);
@@ -312,6 +327,9 @@ impl Expected {
             if self.re_encoded && self.record_count == Some(batch.record_count) {
                 return AnchorVerdict::NotComparable(NotComparable::ReEncoded);
             }
+        }
+        if self.may_be_converted && self.may_have_become(batch) {
+            return AnchorVerdict::NotComparable(NotComparable::OldFormat);
         }
         let detail = format!(
             "another batch is there: offsets {} to {}, {} records, checksum {:08x}",

@@ -46,6 +46,7 @@ fn judge(anchor: &Anchor, mut numbers: Selectors<'_>) {
             last_offset: numbers.i64(),
             record_count: numbers.i32(),
             crc: numbers.i32().cast_unsigned(),
+            producer_id: numbers.i64(),
         }),
     };
     for side in [Side::Source, Side::Target] {
@@ -65,6 +66,7 @@ fn judge(anchor: &Anchor, mut numbers: Selectors<'_>) {
             last_offset: anchor.target.last_offset(),
             record_count: anchor.target.record_count,
             crc: anchor.target.crc,
+            producer_id: -1,
         }),
     };
     assert_eq!(anchor.judge(Side::Target, &written, facts), AnchorVerdict::Holds);

@@ -58,6 +58,7 @@ fn intact() -> FoundLog {
             last_offset: 54,
             record_count: 5,
             crc: 0xbbbb,
+            producer_id: 7,
         }),
     }
 }
@@ -181,6 +182,7 @@ fn entries_of_old_formats_hold_or_do_not() {
             last_offset: offset,
             record_count: -1,
             crc,
+            producer_id: -1,
         }),
         ..intact()
     };
@@ -213,7 +215,7 @@ fn row_f_a_gap_is_compaction_or_another_log() {
         let verdict = judge(&found, COMPACTED);
         assert_eq!(verdict, AnchorVerdict::NotComparable(NotComparable::Compacted));
         for facts in [PLAIN, RE_ENCODED] {
-            assert_eq!(mismatch(&judge(&found, facts)), Some((50, 55)), "row I");
+            assert_eq!(mismatch(&judge(&found, facts)), Some((50, 55)), "row J");
         }
     }
 }
@@ -226,7 +228,7 @@ fn row_g_compaction_shrinks_a_batch_and_keeps_its_range() {
             judge(&shrunk, COMPACTED),
             AnchorVerdict::NotComparable(NotComparable::Compacted)
         );
-        assert_eq!(mismatch(&judge(&shrunk, PLAIN)), Some((50, 55)), "row I");
+        assert_eq!(mismatch(&judge(&shrunk, PLAIN)), Some((50, 55)), "row J");
     }
     let grown = with_batch(|batch| (batch.record_count, batch.crc) = (6, 0xcccc));
     assert_eq!(
@@ -243,13 +245,55 @@ fn row_h_re_encoding_keeps_range_and_count() {
         judge(&rewritten, RE_ENCODED),
         AnchorVerdict::NotComparable(NotComparable::ReEncoded)
     );
-    assert_eq!(mismatch(&judge(&rewritten, PLAIN)), Some((50, 55)), "row I");
+    assert_eq!(mismatch(&judge(&rewritten, PLAIN)), Some((50, 55)), "row J");
     let fewer = with_batch(|batch| (batch.record_count, batch.crc) = (4, 0xcccc));
-    assert_eq!(mismatch(&judge(&fewer, RE_ENCODED)), Some((50, 55)), "row I");
+    assert_eq!(mismatch(&judge(&fewer, RE_ENCODED)), Some((50, 55)), "row J");
+}
+
+/// Somebody raises `message.format.version` of a topic that is written as message sets: the broker makes one batch of each.
+/// That was taken for a loss.
+#[test]
+fn row_i_a_message_set_that_a_broker_raised_proves_nothing() {
+    let mut of_a_set = anchor();
+    (of_a_set.target.base_offset, of_a_set.target.record_count) = (54, 1);
+    let raised = |base_offset, producer_id| {
+        with_batch(|batch| {
+            *batch = FoundBatch {
+                base_offset,
+                crc: 0xcccc,
+                producer_id,
+                ..*batch
+            }
+        })
+    };
+    for base_offset in [0, 50, 54] {
+        for facts in ALL_FACTS {
+            let verdict = of_a_set.judge(Side::Target, &raised(base_offset, -1), facts);
+            assert!(
+                matches!(verdict, AnchorVerdict::NotComparable(_)),
+                "{base_offset}, {facts:?}: {verdict:?}"
+            );
+        }
+    }
+    // Sets have no producer id; the last offset stays; and a batch of several records was no set when it was written.
+    let longer = with_batch(|batch| (batch.last_offset, batch.producer_id) = (55, -1));
+    for found in [raised(50, 7), longer] {
+        let verdict = of_a_set.judge(Side::Target, &found, PLAIN);
+        assert_eq!(mismatch(&verdict), Some((54, 55)), "{verdict:?}");
+    }
+    assert_eq!(mismatch(&judge(&raised(50, -1), PLAIN)), Some((50, 55)));
+    // The source keeps what it has.
+    let of_source = SourceAnchor {
+        base_offset: 54,
+        last_offset: 54,
+        crc: 0xbbbb,
+    };
+    let verdict = of_source.judge(&raised(50, -1), PLAIN);
+    assert_eq!(mismatch(&verdict), Some((54, 55)), "{verdict:?}");
 }
 
 #[test]
-fn row_i_a_batch_of_another_range_is_another_log() {
+fn row_j_a_batch_of_another_range_is_another_log() {
     for (base_offset, last_offset) in [(49, 54), (50, 55), (50, 53), (52, 54), (0, 999)] {
         let other = with_batch(|batch| (batch.base_offset, batch.last_offset) = (base_offset, last_offset));
         for facts in ALL_FACTS {
@@ -268,6 +312,7 @@ fn the_source_is_compared_by_its_own_batch_and_never_as_re_encoded() {
             last_offset: 109,
             record_count: 10,
             crc: 0xaaaa,
+            producer_id: 7,
         }),
         topic_id: OTHER,
         ..intact()
@@ -309,19 +354,20 @@ proptest! {
     #[test]
     fn hostile_answers_neither_panic_nor_hold(
         log: (i64, i64),
-        batch in proptest::option::of(any::<(i8, i64, i64, i32, u32)>()),
+        batch in proptest::option::of(any::<(i8, i64, i64, i32, u32, i64)>()),
         facts: (bool, bool),
     ) {
         let found = FoundLog {
             topic_id: TopicId::ZERO,
             log_start: log.0,
             log_end: log.1,
-            batch: batch.map(|(magic, base_offset, last_offset, record_count, crc)| FoundBatch {
+            batch: batch.map(|(magic, base_offset, last_offset, record_count, crc, producer_id)| FoundBatch {
                 magic,
                 base_offset,
                 last_offset,
                 record_count,
                 crc,
+                producer_id,
             }),
         };
         let facts = TopicFacts { compacted: facts.0, re_encodes: facts.1 };

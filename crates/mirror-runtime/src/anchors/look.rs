@@ -70,6 +70,7 @@ async fn look(cluster: &Cluster, place: &PlaceInLog) -> Result<FoundLog, ClientE
             last_offset: batch.last_offset,
             record_count: batch.record_count,
             crc: batch.crc,
+            producer_id: batch.producer_id,
         }),
     })
 }
