@@ -70,8 +70,10 @@ pub enum Claim {
     Held,
     /// Somebody else has it.
     HeldBy {
-        /// What their node says.
+        /// What their node says, for people: short, and without control characters.
         who: String,
+        /// What their node holds.
+        data: Vec<u8>,
         /// The node is ephemeral, so its owner lives; one that was made by hand says nothing.
         lives: bool,
     },
@@ -164,7 +166,13 @@ pub async fn write_offset(
     Ok(0)
 }
 
+/// How often a node is tried to be made whose folders are gone again: others of the group remove those that they find empty.
+const CLAIMS_MAX: usize = 5;
+
 /// Makes the node that says who reads a partition, in the name of this session.
+///
+/// # Errors
+/// [`ErrorCode::NO_NODE`] where somebody removes its empty folders again and again; whatever else the session says.
 pub async fn claim(
     session: &Session,
     group: &str,
@@ -173,8 +181,15 @@ pub async fn claim(
 ) -> Result<Claim, ZooKeeperError> {
     let path = owner_path(group, tp);
     let mut made = session.create_ephemeral(&path, who.as_bytes()).await;
-    if made.as_ref().err().and_then(ZooKeeperError::code) == Some(ErrorCode::NO_NODE) {
-        session.create_parents(&path).await?;
+    for _ in 1..CLAIMS_MAX {
+        if code_of(&made) != Some(ErrorCode::NO_NODE) {
+            break;
+        }
+        let folders = session.create_parents(&path).await;
+        // The upper one may go while the lower one is made.
+        if code_of(&folders) != Some(ErrorCode::NO_NODE) {
+            folders?;
+        }
         made = session.create_ephemeral(&path, who.as_bytes()).await;
     }
     match made {
@@ -185,13 +200,19 @@ pub async fn claim(
         Some((_, stat)) if stat.owner_session == session.id() => Claim::Held,
         Some((data, stat)) => Claim::HeldBy {
             who: shown(&data),
+            data,
             lives: stat.owner_session != 0,
         },
         None => Claim::HeldBy {
             who: "somebody who has just gone".to_owned(),
+            data: Vec::new(),
             lives: false,
         },
     })
+}
+
+fn code_of(outcome: &Result<(), ZooKeeperError>) -> Option<ErrorCode> {
+    outcome.as_ref().err().and_then(ZooKeeperError::code)
 }
 
 /// Takes back what [`claim`] made; a node of somebody else stays.

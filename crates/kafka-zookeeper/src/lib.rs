@@ -7,6 +7,7 @@
 //! | [`registration`] | what does a broker's JSON say, of all versions since 0.8? |
 //! | [`discovery`] | which brokers can be asked, and what is wrong where there are none? |
 //! | [`topic_settings`] | what does a topic set itself, where its brokers tell nobody? |
+//! | [`pipeline`] | how are many calls not waited for one after the other? |
 //! | [`consumer_group`] | `/consumers/GROUP`: who lives, who owns what, and which offsets are stored |
 //! | [`answer`] | what do the bytes of an answer say? |
 //!
@@ -23,6 +24,7 @@ mod driver;
 mod error;
 mod jute;
 mod operation;
+pub mod pipeline;
 pub mod registration;
 pub mod session;
 mod task;

@@ -550,6 +550,13 @@ pub(crate) fn not_written_back(group: &str, reason: &dyn fmt::Display) {
     );
 }
 
+pub(crate) fn not_judged(place: &str, reason: &ZooKeeperError) {
+    warn!(
+        "ZooKeeper does not tell the offsets that it holds ({reason}); mirroring goes on at the positions in {place}: what an old \
+         mirror copied behind them is copied again. Was one started since, restart heliostat once ZooKeeper answers"
+    );
+}
+
 /// Told ever more rarely: mirroring goes on without it.
 pub(crate) fn zookeeper_away(failures: u32, reason: &ZooKeeperError) {
     if failures == 0 || failures.is_power_of_two() {

@@ -355,8 +355,8 @@ fn from_listed(listed: ListedOffset, topic_id: TopicId, point: OffsetPoint) -> O
     })
 }
 
-/// What ZooKeeper has, where old consumers kept their positions there. While every partition of ours has a position on the
-/// brokers, a ZooKeeper that went away in the meantime is not needed.
+/// What ZooKeeper has, where old consumers kept their positions there. While every partition has a position on the brokers, a
+/// ZooKeeper that stays away stops nobody, and that is told: an old mirror may have gone further in the meantime.
 async fn judged(
     flow: &FlowContext,
     ownership: &Ownership,
@@ -368,7 +368,10 @@ async fn judged(
     let wanted = |topic: &str| flow.config.topics.matches(topic);
     match zookeeper.judge(ownership, committed, wanted).await {
         Ok(judged) => Ok(judged),
-        Err(_) if flow.topics.are_known_to(committed) => Ok(Judged::default()),
+        Err(error) if flow.topics.are_known_to(committed) => {
+            events::not_judged(&flow.store.place(), &error);
+            Ok(Judged::default())
+        }
         Err(error) => Err(RunError::ZooKeeper(error)),
     }
 }

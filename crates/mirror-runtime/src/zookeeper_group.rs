@@ -21,6 +21,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use kafka_client::group::CommittedOffset;
+use kafka_client_core::backoff::{Backoff, BackoffConfig};
 use kafka_wire::ids::TopicPartition;
 use kafka_zookeeper::consumer_group::{self, StoredOffset, TopicLife};
 use kafka_zookeeper::{Ensemble, Session, ZooKeeperError};
@@ -80,6 +81,8 @@ struct Keeping {
     session: Option<Arc<Session>>,
     /// Partitions whose owner's node is ours, in this session.
     held: BTreeSet<TopicPartition>,
+    /// Partitions that were to be held, in this session, and of which no answer came yet.
+    asked: BTreeSet<TopicPartition>,
     /// Partitions that somebody else was told to own.
     told_owned: BTreeSet<TopicPartition>,
     told_live: BTreeSet<String>,
@@ -152,6 +155,7 @@ impl ZooKeeperGroup {
             keeping: tokio::sync::Mutex::new(Keeping {
                 session: None,
                 held: BTreeSet::new(),
+                asked: BTreeSet::new(),
                 told_owned: BTreeSet::new(),
                 told_live: BTreeSet::new(),
                 old_owners: BTreeMap::new(),
@@ -205,16 +209,42 @@ impl ZooKeeperGroup {
         }
     }
 
-    /// Holds the partitions that are ours, then decides about every partition that has an offset here.
+    /// Holds the partitions that are ours, then decides about every partition that has an offset here. A server that is
+    /// started again loses what it was asked, and takes less than a session to come back: that long it is asked again.
+    ///
+    /// # Errors
+    /// That of the last time.
     pub(crate) async fn judge(
         &self,
         ownership: &Ownership,
         committed: &BTreeMap<TopicPartition, CommittedOffset>,
         wanted: impl Fn(&str) -> bool,
     ) -> Result<Judged, ZooKeeperError> {
+        let deadline = Instant::now() + self.ensemble.session_timeout;
+        let mut backoff = Backoff::new(BackoffConfig::default(), 0);
+        loop {
+            match self.judge_once(ownership, committed, &wanted, deadline).await {
+                Err(_) if Instant::now() < deadline => sleep(backoff.next_delay()).await,
+                judged => return judged,
+            }
+        }
+    }
+
+    /// After the deadline partitions that cannot be held are judged as well: [`Self::keep`] goes on trying to hold them.
+    async fn judge_once(
+        &self,
+        ownership: &Ownership,
+        committed: &BTreeMap<TopicPartition, CommittedOffset>,
+        wanted: &impl Fn(&str) -> bool,
+        deadline: Instant,
+    ) -> Result<Judged, ZooKeeperError> {
         let keeping = &mut *self.keeping.lock().await;
         let session = self.session(keeping).await?;
-        self.claim_before_start(keeping, &session, ownership).await?;
+        match self.claim_before_start(keeping, &session, ownership).await {
+            // One that the server answered comes again however often it is asked.
+            Err(error) if error.code().is_none() && Instant::now() < deadline => return Err(error),
+            Ok(()) | Err(_) => {}
+        }
         let is_ours = |committed: &CommittedOffset| PositionMetadata::decode(&committed.metadata).is_some();
         // Whoever reset the group meant the topic of today.
         let reset = committed
@@ -239,6 +269,9 @@ impl ZooKeeperGroup {
                 let counts_in = keeping.written.topic_zxid(&tp);
                 tell_former(&mut stored, counts_in);
             }
+            if let (Some(brokers), Known::Nothing, TopicLife::Current) = (brokers, known, stored.life) {
+                keeping.written.forget_topic(&tp, brokers.offset);
+            }
             let adoption = decide(brokers, &stored, known);
             if let (Some(why), Some(brokers), Some(zookeeper)) = (adoption.differ, brokers, node.offset) {
                 let differ = Differ {
@@ -259,7 +292,8 @@ impl ZooKeeperGroup {
         for tp in std::mem::take(&mut keeping.barred) {
             self.work().positions.remove(&tp);
         }
-        keeping.barred.extend(keeping.old_owners.keys().cloned());
+        let certain = self.old_owners.borrow();
+        keeping.barred.extend(certain.keys().cloned());
         Ok(judged)
     }
 
@@ -411,6 +445,7 @@ impl ZooKeeperGroup {
             return Ok(Arc::clone(session));
         }
         keeping.held.clear();
+        keeping.asked.clear();
         let session = Arc::new(Session::open(self.ensemble.clone()).await?);
         keeping.session = Some(Arc::clone(&session));
         Ok(session)

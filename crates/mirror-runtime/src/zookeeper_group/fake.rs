@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 const OTHERS: i64 = 99;
 
 const NO_NODE: i32 = -101;
+const NO_AUTH: i32 = -102;
 const BAD_VERSION: i32 = -103;
 const NODE_EXISTS: i32 = -110;
 const NOT_EMPTY: i32 = -111;
@@ -32,6 +33,16 @@ struct State {
     over: BTreeSet<i64>,
     /// Writes that are still answered; the one behind them is carried out, and its answer lost.
     answered_writes: Option<u32>,
+    /// The next claim is not carried out, and the connection is gone.
+    loses_a_claim: bool,
+    /// Nobody may write below `owners`.
+    no_owners: bool,
+    /// So many claims find that the folders above their node were removed a moment ago.
+    removed_folders: u32,
+    /// How often somebody looked who an owner is.
+    owners_read: u32,
+    /// Answers are kept back until so many writes have come whose path holds this.
+    together: Option<(u32, &'static str)>,
 }
 
 #[derive(Clone)]
@@ -143,6 +154,35 @@ impl FakeZooKeeper {
         self.state().answered_writes = Some(writes);
     }
 
+    /// The server ends in the middle of the next claim.
+    pub(super) fn lose_a_claim(&self) {
+        self.state().loses_a_claim = true;
+    }
+
+    /// Whoever makes a node below `owners` is refused.
+    pub(super) fn refuse_owners(&self) {
+        self.state().no_owners = true;
+    }
+
+    /// The next writes below such a path are answered when so many have come, not before.
+    pub(super) fn answer_together(&self, writes: u32, path: &'static str) {
+        self.state().together = Some((writes, path));
+    }
+
+    /// Has everything that was kept back been answered?
+    pub(super) fn has_answered(&self) -> bool {
+        self.state().together.is_none()
+    }
+
+    pub(super) fn owners_read(&self) -> u32 {
+        self.state().owners_read
+    }
+
+    /// Somebody removes the folder above an owner's node as often as it was made.
+    pub(super) fn remove_folders(&self, times: u32) {
+        self.state().removed_folders = times;
+    }
+
     /// Ends every session, and what it held.
     pub(super) fn end_sessions(&self) {
         {
@@ -160,6 +200,21 @@ impl FakeZooKeeper {
 // === impl State ===
 
 impl State {
+    /// Is the answer to this kept back? A server answers in order: so is each one behind another that is.
+    fn keeps_back(&mut self, code: i32, request: &[u8], behind_another: bool) -> bool {
+        if let Some((left, path)) = &mut self.together
+            && [1, 2, 5].contains(&code)
+            && String::from_utf8_lossy(request).contains(*path)
+        {
+            *left -= 1;
+            if *left == 0 {
+                self.together = None;
+            }
+            return self.together.is_some();
+        }
+        self.together.is_some() && behind_another
+    }
+
     fn next_zxid(&mut self) -> i64 {
         self.zxid += 1;
         self.zxid
@@ -206,6 +261,11 @@ impl State {
     fn answer(&mut self, session: i64, code: i32, fields: &mut Fields<'_>) -> Result<Vec<u8>, i32> {
         let path = fields.path();
         match code {
+            1 if path.contains("/owners/") && self.no_owners => Err(NO_AUTH),
+            1 if path.contains("/owners/t/") && self.removed_folders > 0 => {
+                self.removed_folders -= 1;
+                Err(NO_NODE)
+            }
             1 => {
                 let data = fields.buffer();
                 let [_one, _rights] = [fields.i32(), fields.i32()];
@@ -217,6 +277,7 @@ impl State {
             2 => self.nodes.remove(&path).map(|_| Vec::new()).ok_or(NO_NODE),
             3 => self.nodes.get(&path).map(stat).ok_or(NO_NODE),
             4 => {
+                self.owners_read += u32::from(path.contains("/owners/"));
                 let node = self.nodes.get(&path).ok_or(NO_NODE)?;
                 Ok([buffer(&node.data), stat(node)].concat())
             }
@@ -265,11 +326,16 @@ async fn serve(mut stream: TcpStream, state: &Mutex<State>) {
     if stream.write_all(&buffer(&welcome)).await.is_err() {
         return;
     }
+    let mut kept_back = Vec::new();
     while let Some(request) = frame(&mut stream).await {
         let mut fields = Fields(&request);
         let (xid, code) = (fields.i32(), fields.i32());
-        let (answer, zxid) = {
+        let (answer, zxid, keeps_back) = {
             let mut state = state.lock().unwrap();
+            let is_claim = code == 1 && String::from_utf8_lossy(&request).contains("/owners/t/");
+            if is_claim && std::mem::take(&mut state.loses_a_claim) {
+                return;
+            }
             let answer = match code {
                 11 | -11 => Ok(Vec::new()),
                 code => state.answer(session, code, &mut fields),
@@ -285,23 +351,28 @@ async fn serve(mut stream: TcpStream, state: &Mutex<State>) {
                     None => {}
                 }
             }
-            (answer, state.zxid)
+            let keeps_back = state.keeps_back(code, &request, !kept_back.is_empty());
+            (answer, state.zxid, keeps_back)
         };
-        let (error, body) = match answer {
-            Ok(body) => (0, body),
-            Err(code) => (code, Vec::new()),
-        };
-        let answer = [
-            &xid.to_be_bytes()[..],
-            &zxid.to_be_bytes(),
-            &i32::to_be_bytes(error),
-            &body,
-        ]
-        .concat();
-        if stream.write_all(&buffer(&answer)).await.is_err() {
+        kept_back.extend(answer_frame(xid, zxid, answer));
+        if !keeps_back && stream.write_all(&std::mem::take(&mut kept_back)).await.is_err() {
             return;
         }
     }
+}
+
+fn answer_frame(xid: i32, zxid: i64, answer: Result<Vec<u8>, i32>) -> Vec<u8> {
+    let (error, body) = match answer {
+        Ok(body) => (0, body),
+        Err(code) => (code, Vec::new()),
+    };
+    let answer = [
+        &xid.to_be_bytes()[..],
+        &zxid.to_be_bytes(),
+        &i32::to_be_bytes(error),
+        &body,
+    ];
+    buffer(&answer.concat())
 }
 
 async fn frame(stream: &mut TcpStream) -> Option<Vec<u8>> {

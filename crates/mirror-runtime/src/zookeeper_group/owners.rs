@@ -10,13 +10,16 @@
 //! (`ZookeeperConsumerConnector.reflectPartitionOwnershipDecision`).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
+use std::time::Duration;
 
 use kafka_wire::ids::TopicPartition;
 use kafka_zookeeper::consumer_group::{self, Claim};
+use kafka_zookeeper::pipeline::{Pending, pipelined};
 use kafka_zookeeper::{Session, ZooKeeperError};
 use mirror_core::halt::HaltReason;
 use tokio::sync::watch;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::{GONE_LOOK, Keeping, ZooKeeperGroup};
 use crate::events;
@@ -24,6 +27,8 @@ use crate::ownership::Ownership;
 
 /// Looks in a row at which an old consumer has to own a partition.
 const LOOKS: u32 = 2;
+/// Others wait for the lock meanwhile, and partitions for their start: what is not held by then is tried in the next round.
+const CLAIM_MAX: Duration = Duration::from_secs(3);
 
 /// Partitions that old consumers own, and what their owners' nodes say.
 pub(crate) type OldOwners = BTreeMap<TopicPartition, String>;
@@ -52,6 +57,9 @@ impl ZooKeeperGroup {
     }
 
     /// Holds the partitions before their positions are judged: whose node is held, that position nobody moves any more.
+    ///
+    /// # Errors
+    /// The first one; what could be held is held all the same.
     pub(super) async fn claim_before_start(
         &self,
         keeping: &mut Keeping,
@@ -69,7 +77,10 @@ impl ZooKeeperGroup {
         Ok(())
     }
 
-    /// Tries to hold every partition of ours.
+    /// Tries to hold every partition of ours, as far as the time goes.
+    ///
+    /// # Errors
+    /// The first one. One that the server answered for one partition keeps the others from nothing.
     pub(super) async fn claim_all(
         &self,
         keeping: &mut Keeping,
@@ -77,13 +88,24 @@ impl ZooKeeperGroup {
         ownership: &Ownership,
     ) -> Result<(), ZooKeeperError> {
         keeping.old_owners.retain(|tp, _| ownership.owns(tp));
+        let missing = ownership.partitions().filter(|tp| !keeping.held.contains(*tp));
+        let missing: Vec<_> = missing.cloned().collect();
+        keeping.asked.extend(missing.iter().cloned());
         let mut claimed = Ok(());
-        for tp in ownership.partitions() {
-            claimed = self.claim(keeping, session, tp).await;
-            if claimed.is_err() {
-                break;
-            }
+        let mut calls: Vec<Pending<'_, _>> = Vec::new();
+        for tp in &missing {
+            let claim = consumer_group::claim(session, &self.group_id, tp, &self.who);
+            calls.push(Box::pin(async move { (tp, claim.await) }));
         }
+        let claiming = pipelined(calls, |(tp, outcome)| match outcome {
+            Ok(claim) => {
+                self.take_claim(keeping, tp, claim);
+                ControlFlow::Continue(())
+            }
+            Err(error) => keep_first(&mut claimed, error),
+        });
+        // Those that are cut off may be carried out: they are asked about again, or released.
+        drop(timeout_at(Instant::now() + CLAIM_MAX, claiming).await);
         let certain: OldOwners = keeping
             .old_owners
             .iter()
@@ -109,13 +131,25 @@ impl ZooKeeperGroup {
         if keeping.held.contains(tp) {
             return Ok(());
         }
-        match consumer_group::claim(session, &self.group_id, tp, &self.who).await? {
+        keeping.asked.insert(tp.clone());
+        let claim = consumer_group::claim(session, &self.group_id, tp, &self.who).await?;
+        self.take_claim(keeping, tp, claim);
+        Ok(())
+    }
+
+    fn take_claim(&self, keeping: &mut Keeping, tp: &TopicPartition, claim: Claim) {
+        keeping.asked.remove(tp);
+        match claim {
             Claim::Held => {
                 keeping.held.insert(tp.clone());
                 keeping.told_owned.remove(tp);
                 keeping.old_owners.remove(tp);
             }
-            Claim::HeldBy { who, lives: true } if !is_ours(&who, &self.group_id) => {
+            Claim::HeldBy {
+                who,
+                data,
+                lives: true,
+            } if !is_ours(&data, &self.group_id) => {
                 let known = keeping.old_owners.remove(tp).filter(|known| known.who == who);
                 let looks = known.map_or(1, |known| known.looks.saturating_add(1));
                 keeping.old_owners.insert(tp.clone(), OldOwner { who, looks });
@@ -128,26 +162,51 @@ impl ZooKeeperGroup {
                 }
             }
         }
-        Ok(())
     }
 
-    /// Releases what is not kept.
+    /// Releases what is not kept, and what a claim without an answer may have left.
     pub(super) async fn release(
         &self,
         keeping: &mut Keeping,
         session: &Session,
         kept: impl Fn(&TopicPartition) -> bool,
     ) -> Result<(), ZooKeeperError> {
-        let released: Vec<_> = keeping.held.iter().filter(|tp| !kept(tp)).cloned().collect();
+        let taken = keeping.held.union(&keeping.asked);
+        let released: Vec<_> = taken.filter(|tp| !kept(tp)).cloned().collect();
+        let mut outcome = Ok(());
+        let mut calls: Vec<Pending<'_, _>> = Vec::new();
         for tp in &released {
-            consumer_group::release(session, &self.group_id, tp).await?;
-            keeping.held.remove(tp);
+            let release = consumer_group::release(session, &self.group_id, tp);
+            calls.push(Box::pin(async move { (tp, release.await) }));
         }
+        pipelined(calls, |(tp, released)| match released {
+            Ok(()) => {
+                keeping.held.remove(tp);
+                keeping.asked.remove(tp);
+                ControlFlow::Continue(())
+            }
+            Err(error) => keep_first(&mut outcome, error),
+        })
+        .await;
+        outcome?;
         let topics: BTreeSet<&str> = released.iter().map(|tp| &*tp.topic).collect();
         if !topics.is_empty() {
             consumer_group::tidy_owners(session, &self.group_id, topics).await?;
         }
         Ok(())
+    }
+}
+
+/// Notes the first error. One that is no answer says that the server is away: then nothing more is asked of it.
+pub(super) fn keep_first(outcome: &mut Result<(), ZooKeeperError>, error: ZooKeeperError) -> ControlFlow<()> {
+    let answered = error.code().is_some();
+    if outcome.is_ok() {
+        *outcome = Err(error);
+    }
+    if answered {
+        ControlFlow::Continue(())
+    } else {
+        ControlFlow::Break(())
     }
 }
 
@@ -157,13 +216,11 @@ pub(super) fn name_of_ours(group_id: &str) -> String {
 }
 
 /// Did an instance of ours write this? An old consumer's node goes on behind the host's name: `GROUP_HOST-MS-ID-STREAM`.
-fn is_ours(who: &str, group_id: &str) -> bool {
-    let behind = who
-        .strip_prefix(group_id)
-        .and_then(|rest| rest.strip_prefix("_heliostat-"));
-    behind.is_some_and(|process| {
-        !process.is_empty() && process.chars().all(|character| character.is_ascii_digit())
-    })
+fn is_ours(data: &[u8], group_id: &str) -> bool {
+    let behind = data
+        .strip_prefix(group_id.as_bytes())
+        .and_then(|rest| rest.strip_prefix(b"_heliostat-"));
+    behind.is_some_and(|process| !process.is_empty() && process.iter().all(u8::is_ascii_digit))
 }
 
 #[cfg(test)]
@@ -172,7 +229,7 @@ mod tests {
 
     #[test]
     fn an_old_consumer_on_a_host_of_our_name_is_not_one_of_us() {
-        assert!(is_ours(&name_of_ours("g"), "g"));
+        assert!(is_ours(name_of_ours("g").as_bytes(), "g"));
         for other in [
             "g_heliostat-1700000000000-0a1b2c3d-0",
             "g_heliostat-",
@@ -180,7 +237,7 @@ mod tests {
             "g_broker1-1700000000000-0a1b2c3d-0",
             "",
         ] {
-            assert!(!is_ours(other, "g"), "{other}");
+            assert!(!is_ours(other.as_bytes(), "g"), "{other}");
         }
     }
 }

@@ -43,6 +43,10 @@ struct Life {
 
 impl Life {
     fn begin(server: &FakeZooKeeper, state: &Path, write_back: bool) -> Self {
+        Self::begin_as("g", server, state, write_back)
+    }
+
+    fn begin_as(group_id: &str, server: &FakeZooKeeper, state: &Path, write_back: bool) -> Self {
         let ensemble = Ensemble {
             servers: vec![server.address.clone()],
             chroot: String::new(),
@@ -53,7 +57,7 @@ impl Life {
             write_back,
             write_back_interval: Duration::from_mins(1),
         };
-        let group = ZooKeeperGroup::new(ensemble, "g", offsets, state);
+        let group = ZooKeeperGroup::new(ensemble, group_id, offsets, state);
         let ownership = owning(2);
         group.own(&ownership);
         Self { group, ownership }
@@ -317,4 +321,161 @@ async fn an_owner_that_is_seen_once_is_given_time_to_give_it_back() {
     next.keep().await.unwrap();
     next.keep().await.unwrap();
     assert!(next.old_owners().is_empty());
+}
+
+/// Found by reading: a ZooKeeper server that was started again in that moment made a day of an old mirror's work be copied
+/// a second time, and nothing said so.
+#[tokio::test]
+async fn one_lost_call_does_not_discard_what_an_old_mirror_did() {
+    let (server, state) = ground().await;
+    server.set(NODE, "700");
+    server.lose_a_claim();
+    let mirror = Life::begin(&server, state.path(), true);
+    let judged = mirror.judge(&[(0, 500), (1, 500)], true).await;
+    assert_eq!(judged.adopted.get(&tp(0)), Some(&700), "{judged:?}");
+    assert!(server.text(OWNER).is_some(), "it is held all the same");
+}
+
+#[tokio::test]
+async fn offsets_are_judged_where_no_partition_can_be_held() {
+    let (server, state) = ground().await;
+    server.set(NODE, "700");
+    server.refuse_owners();
+    let mirror = Life::begin(&server, state.path(), true);
+    let judged = mirror.judge(&[(0, 500), (1, 500)], true).await;
+    assert_eq!(judged.adopted.get(&tp(0)), Some(&700), "{judged:?}");
+    let error = mirror.keep().await.unwrap_err();
+    assert!(error.to_string().contains("NOAUTH"), "{error}");
+}
+
+/// Found by reading: in a hand-over one side removes the empty folder that the other one has just made.
+#[tokio::test]
+async fn a_claim_whose_folder_is_removed_meanwhile_is_made_all_the_same() {
+    let (server, state) = ground().await;
+    server.remove_folders(3);
+    let mirror = Life::begin(&server, state.path(), true);
+    mirror.keep().await.unwrap();
+    assert!(server.text(OWNER).is_some());
+}
+
+/// Found by reading: a node of ours was read as an old consumer's because its text was cut for people.
+#[tokio::test]
+async fn another_host_with_a_long_group_is_one_of_us() {
+    let (server, state) = ground().await;
+    let group_id = "g".repeat(190);
+    server.set_ephemeral(
+        &format!("/consumers/{group_id}/owners/t/0"),
+        &format!("{group_id}_heliostat-4711"),
+    );
+    let mirror = Life::begin_as(&group_id, &server, state.path(), true);
+    mirror.judge(&[(0, 500), (1, 500)], true).await;
+    assert_eq!(mirror.old_owners(), []);
+}
+
+/// Found by reading: whoever was seen once as an owner barred its partition until the generation ended, and nobody was told.
+#[tokio::test]
+async fn an_owner_that_left_before_its_second_look_bars_nothing() {
+    let (server, state) = ground().await;
+    server.set_ephemeral(OWNER, OLD_CONSUMER);
+    let mirror = Life::begin(&server, state.path(), true);
+    // Another one at each look: none of them is certain.
+    let judging = mirror.judge(&[(0, 500), (1, 500)], true);
+    let replacing = async {
+        while server.owners_read() == 0 {
+            tokio::task::yield_now().await;
+        }
+        server.delete(OWNER);
+        server.set_ephemeral(OWNER, "g_broker2-1700000000000-0a1b2c3d-0");
+    };
+    tokio::join!(judging, replacing);
+    assert_eq!(mirror.old_owners(), []);
+    server.delete(OWNER);
+    mirror.keep().await.unwrap();
+    mirror.write_back(&[(0, 600)]).await;
+    assert_eq!(server.text(NODE).as_deref(), Some("600"));
+}
+
+/// Found by reading: what this host had noted in the topic's first life stopped its write-back for good, though another host
+/// of ours had gone on in today's topic.
+#[tokio::test]
+async fn a_partition_that_comes_back_from_another_host_is_written_back_again() {
+    let (server, state) = ground().await;
+    let elsewhere = tempfile::tempdir().unwrap();
+    let first = Life::begin(&server, state.path(), true);
+    first.judge(&[], true).await;
+    first.write_back(&[(0, 5000)]).await;
+    first.group.hand_over(Instant::now()).await;
+
+    server.make_topic("t", TOPIC);
+    let other = Life::begin(&server, elsewhere.path(), true);
+    other.judge(&[], true).await;
+    other.reach(&[(0, 0)]);
+    other.group.begun([tp(0)]);
+    other.write_back(&[(0, 7)]).await;
+    other.group.hand_over(Instant::now()).await;
+    assert_eq!(server.text(NODE).as_deref(), Some("7"));
+
+    first.group.own(&first.ownership);
+    first.judge(&[(0, 8)], true).await;
+    first.write_back(&[(0, 9)]).await;
+    assert_eq!(server.text(NODE).as_deref(), Some("9"));
+}
+
+/// The other way round: an old mirror wrote in today's topic, and the brokers still have our position of the former one.
+#[tokio::test]
+async fn a_dead_position_of_ours_is_not_written_over_an_old_mirrors_offset() {
+    let (server, state) = ground().await;
+    let mirror = Life::begin(&server, state.path(), true);
+    mirror.judge(&[], true).await;
+    mirror.write_back(&[(0, 5000)]).await;
+    server.make_topic("t", TOPIC);
+    server.set(NODE, "700");
+    let next = Life::begin(&server, state.path(), true);
+    next.judge(&[(0, 5000)], true).await;
+    next.write_back(&[(0, 5000)]).await;
+    assert_eq!(server.text(NODE).as_deref(), Some("700"));
+}
+
+/// Where both are known the topic's id decides alone: it comes with the position.
+#[tokio::test]
+async fn a_position_under_todays_topic_id_is_written_back_whatever_was_noted() {
+    let (server, state) = ground().await;
+    let mirror = Life::begin(&server, state.path(), true);
+    mirror.judge(&[(0, 5000)], true).await;
+    mirror.write_back(&[(0, 5000)]).await;
+    server.make_topic(
+        "t",
+        r#"{"version":3,"topic_id":"AAECAwQFBgcICQoLDA0ODw","partitions":{}}"#,
+    );
+    let position = Stored {
+        offset: 12,
+        topic_id: "AAECAwQFBgcICQoLDA0ODw".parse().unwrap(),
+    };
+    mirror.group.stored([(tp(0), position)]);
+    mirror.write_back(&[]).await;
+    assert_eq!(server.text(NODE).as_deref(), Some("12"));
+}
+
+/// Found by reading: each of thousands of partitions waited for the ensemble's agreement on the one before it, at each start of
+/// a generation and, within 800 ms, at its end.
+#[tokio::test]
+async fn partitions_do_not_wait_for_each_others_nodes() {
+    let (server, state) = ground().await;
+    let mut mirror = Life::begin(&server, state.path(), true);
+    mirror.ownership = owning(20);
+    mirror.group.own(&mirror.ownership);
+    let positions: Vec<_> = (0..20).map(|partition| (partition, 500)).collect();
+    server.answer_together(20, "/owners/t/");
+    mirror.judge(&positions, true).await;
+    assert!(server.has_answered(), "claims");
+    mirror.write_back(&positions).await;
+    let positions: Vec<_> = (0..20).map(|partition| (partition, 600)).collect();
+    server.answer_together(20, "/offsets/t/");
+    mirror.write_back(&positions).await;
+    assert!(server.has_answered(), "writes");
+    mirror.keep().await.unwrap();
+    server.answer_together(20, "/owners/t/");
+    mirror.write_back(&[]).await;
+    assert!(server.has_answered(), "releases");
+    assert_eq!(server.text(OWNER), None);
 }

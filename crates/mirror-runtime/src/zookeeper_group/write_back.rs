@@ -13,12 +13,15 @@
 //! but by the value that is found later.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use kafka_wire::ids::{TopicId, TopicPartition};
 use kafka_zookeeper::consumer_group::{self, TopicNode};
+use kafka_zookeeper::pipeline::{Pending, pipelined};
 use kafka_zookeeper::{ErrorCode, Session, ZooKeeperError};
 
+use super::owners::keep_first;
 use super::written_back::Value;
 use super::{Keeping, Node, ZooKeeperGroup};
 use crate::adoption::Known;
@@ -107,31 +110,43 @@ impl ZooKeeperGroup {
         session: &Session,
         due: Vec<(TopicPartition, i64, Option<i32>)>,
     ) -> Result<(), ZooKeeperError> {
-        for (tp, offset, version) in due {
-            match consumer_group::write_offset(session, &self.group_id, &tp, offset, version).await {
-                Ok(version) => {
-                    let node = Node {
-                        offset: Some(offset),
-                        version: Some(version),
-                    };
-                    keeping.nodes.insert(tp.clone(), node);
-                    keeping.written.written(&tp, Value { offset, version });
-                }
-                Err(error)
-                    if matches!(
-                        error.code(),
-                        Some(ErrorCode::BAD_VERSION | ErrorCode::NODE_EXISTS)
-                    ) =>
-                {
-                    // The next round writes over what we have seen now, if that may be.
-                    self.look(keeping, session, &tp, offset).await?;
-                }
-                Err(error) => {
-                    // Nobody knows whether it was carried out.
-                    keeping.nodes.remove(&tp);
-                    return Err(error);
-                }
+        let mut outcome = Ok(());
+        let mut overtaken = Vec::new();
+        let mut calls: Vec<Pending<'_, _>> = Vec::new();
+        for &(ref tp, offset, version) in &due {
+            let writing = consumer_group::write_offset(session, &self.group_id, tp, offset, version);
+            calls.push(Box::pin(async move { (tp, offset, writing.await) }));
+        }
+        pipelined(calls, |(tp, offset, written)| match written {
+            Ok(version) => {
+                let node = Node {
+                    offset: Some(offset),
+                    version: Some(version),
+                };
+                keeping.nodes.insert(tp.clone(), node);
+                keeping.written.written(tp, Value { offset, version });
+                ControlFlow::Continue(())
             }
+            Err(error)
+                if matches!(
+                    error.code(),
+                    Some(ErrorCode::BAD_VERSION | ErrorCode::NODE_EXISTS)
+                ) =>
+            {
+                overtaken.push((tp, offset));
+                ControlFlow::Continue(())
+            }
+            Err(error) => {
+                // Nobody knows whether it was carried out.
+                keeping.nodes.remove(tp);
+                keep_first(&mut outcome, error)
+            }
+        })
+        .await;
+        outcome?;
+        for (tp, offset) in overtaken {
+            // The next round writes over what we have seen now, if that may be.
+            self.look(keeping, session, tp, offset).await?;
         }
         Ok(())
     }
@@ -243,7 +258,11 @@ fn not_the_same(
     let Some(now) = now else {
         return Some("the topic is gone");
     };
-    let another_id = !now.topic_id.is_zero() && !position_id.is_zero() && now.topic_id != position_id;
-    let another_node = position_zxid.is_some_and(|zxid| zxid != now.created_zxid);
-    (another_id || another_node).then_some("the topic was deleted and made anew")
+    let another = if now.topic_id.is_zero() || position_id.is_zero() {
+        position_zxid.is_some_and(|zxid| zxid != now.created_zxid)
+    } else {
+        // The id came with the position; the transaction was noted by this host, which may not have had it since.
+        now.topic_id != position_id
+    };
+    another.then_some("the topic was deleted and made anew")
 }

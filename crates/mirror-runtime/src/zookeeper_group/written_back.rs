@@ -121,6 +121,20 @@ impl WrittenBack {
         self.change(tp, |noted| noted.topic_zxid = Some(topic_zxid));
     }
 
+    /// Forgets in which topic the position counts, where another host had the partition since: it is not the position that
+    /// was noted here, and somebody wrote the node after today's topic was made, which no host of ours does with one of a
+    /// former topic.
+    pub(super) fn forget_topic(&mut self, tp: &TopicPartition, brokers_offset: i64) {
+        let noted = self.nodes.get(tp);
+        let is_noted = noted.is_some_and(|noted| {
+            let mut values = noted.value.iter().chain(&noted.unanswered);
+            values.any(|value| value.offset == brokers_offset)
+        });
+        if noted.is_some() && !is_noted {
+            self.change(tp, |noted| noted.topic_zxid = None);
+        }
+    }
+
     /// The node holds our position.
     pub(super) fn written(&mut self, tp: &TopicPartition, value: Value) {
         self.change(tp, |noted| {
