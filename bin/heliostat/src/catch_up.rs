@@ -33,6 +33,7 @@ fn words(report: &CatchUpReport, coloured: bool) -> String {
             counted(elsewhere, "partition")
         ));
     }
+    lines.extend(report.flows.iter().flat_map(left_out));
     let open = report.flows.iter().flat_map(|flow| &flow.open_transactions);
     lines.extend(open.map(|open| {
         let (topic, partition) = (&open.topic, open.partition);
@@ -55,6 +56,10 @@ fn summary(report: &CatchUpReport) -> String {
             let caught_up = counted(sum(|flow| flow.caught_up), "partition");
             format!("caught up: {goal} is on the target, in {caught_up}")
         }
+        CatchUpOutcome::Lost => {
+            let caught_up = counted(sum(|flow| flow.caught_up), "partition");
+            format!("NOT all of {goal} is on the target: {caught_up} are caught up, and something is LOST")
+        }
         CatchUpOutcome::Incomplete => format!("NOT caught up: {}", behind(report, missing, goal)),
         CatchUpOutcome::NoTopics => {
             let empty = flows(report, |flow| flow.begun && flow.problem.is_some());
@@ -76,6 +81,27 @@ fn summary(report: &CatchUpReport) -> String {
     };
     let plural = if records == 1 { "" } else { "s" };
     format!("{came_out}; {records} record{plural} in {seconds}.{tenths} s")
+}
+
+/// What did not arrive where it belongs, though nothing waits for it any more.
+fn left_out(flow: &FlowCatchUp) -> Vec<String> {
+    let counts = [
+        (
+            flow.dropped_records,
+            "LOST: the target refused them, and a setting left them out; the log names each",
+        ),
+        (
+            flow.accepted_loss_offsets,
+            "given up on the source by on_loss or by resume --accept-loss (offsets); the audit lines of the log name them",
+        ),
+        (
+            flow.dead_lettered_records,
+            "in the dead-letter topic instead of their own",
+        ),
+    ];
+    let told = counts.into_iter().filter(|(count, _)| *count > 0);
+    told.map(|(count, words)| format!("flow {}: {count} {words}", flow.flow))
+        .collect()
 }
 
 /// What is not there: partitions, and flows that do not even know theirs.
@@ -155,6 +181,9 @@ mod tests {
                 flow: "a-to-b".to_owned(),
                 begun: true,
                 records: 1200,
+                dropped_records: 0,
+                accepted_loss_offsets: 0,
+                dead_lettered_records: 0,
                 caught_up: 7,
                 elsewhere: 2,
                 missing,
@@ -224,6 +253,20 @@ NOT caught up: flow a-to-b never began; 0 records in 3.2 s
             said.contains("\nNOTHING to mirror: no topic of the source matches in flow a-to-b; 0 records"),
             "{said}"
         );
+    }
+
+    #[test]
+    fn what_was_left_out_is_told_and_is_no_success() {
+        let mut report = report(CatchUpOutcome::Lost, Vec::new());
+        report.flows[0].dropped_records = 2;
+        report.flows[0].dead_lettered_records = 1;
+        let expected = "\
+NOT all of what the source held at the start is on the target: 7 partitions are caught up, and something is LOST; 1200 records in 3.2 s
+2 partitions of other members of the group: not waited for, and not counted
+flow a-to-b: 2 LOST: the target refused them, and a setting left them out; the log names each
+flow a-to-b: 1 in the dead-letter topic instead of their own
+";
+        assert_eq!(words(&report, false), expected);
     }
 
     #[test]

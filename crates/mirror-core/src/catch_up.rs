@@ -113,10 +113,15 @@ impl CatchUpGoal {
             tally.offsets_left += u64::try_from(goal - position).unwrap_or(0);
         }
         let open = end.as_ref().ok().and_then(|end| open_transaction(tp, *end));
-        if position
+        // Where a partition halted, what its position means is in doubt: it may count in a log that is gone.
+        let counts = match standing {
+            Standing::Mirrored(_) => true,
+            Standing::Halted(..) | Standing::Waiting(_) | Standing::Elsewhere => false,
+        };
+        let reached = position
             .zip(goal)
-            .is_some_and(|(position, goal)| position >= goal)
-        {
+            .is_some_and(|(position, goal)| position >= goal);
+        if counts && reached {
             tally.caught_up += 1;
             tally.left_open.extend(open.filter(|_| self == Self::Start));
             return;
@@ -208,12 +213,26 @@ mod tests {
             view(0, end(100, None), Standing::Mirrored(100)),
             view(1, end(0, None), Standing::Mirrored(0)),
             view(2, end(50, None), Standing::Mirrored(70)),
-            view(3, end(50, None), Standing::Halted(Some(50), "refused".to_owned())),
             view(4, None, Standing::Elsewhere),
         ];
         let tally = CatchUpGoal::Start.tally(&reached);
         assert!(tally.is_done());
-        assert_eq!((tally.caught_up, tally.elsewhere, tally.offsets_left), (4, 1, 0));
+        assert_eq!((tally.caught_up, tally.elsewhere, tally.offsets_left), (3, 1, 0));
+    }
+
+    /// A topic was made anew with fewer records than had been mirrored of the old one: its partition had halted, and its position
+    /// lay behind the new log's end.
+    #[test]
+    fn a_halted_partition_has_reached_nothing_wherever_it_stands() {
+        for position in [50, 100] {
+            let halted = Standing::Halted(Some(position), "another topic".to_owned());
+            for goal in [CatchUpGoal::Start, CatchUpGoal::Lag] {
+                let tally = goal.tally(&[view(3, end(50, None), halted.clone())]);
+                assert_eq!(kinds(&tally), [(3, MissingKind::Halted)]);
+                assert!(tally.waits_for_an_operator());
+                assert_eq!(CatchUpOutcome::of(&tally.missing, true).exit_code(), 3);
+            }
+        }
     }
 
     #[test]

@@ -108,7 +108,12 @@ impl CatchUp {
             .collect();
         let mirrored: BTreeMap<_, _> = partitions
             .iter()
-            .map(|partition| (&partition.tp, partition.acked().offset))
+            .map(|partition| {
+                (
+                    &partition.tp,
+                    (partition.acked().offset, partition.log_ends().high_watermark),
+                )
+            })
             .collect();
         let waiting: BTreeMap<_, _> = not_started
             .iter()
@@ -126,10 +131,15 @@ impl CatchUp {
                 .get(&tp.topic)
                 .is_some_and(|count| tp.partition < *count);
             if let Some(why) = halts.get(tp) {
-                return Standing::Halted(mirrored.get(tp).copied(), why.clone());
+                let position = mirrored.get(tp).map(|(position, _)| *position);
+                return Standing::Halted(position, why.clone());
             }
-            if let Some(position) = mirrored.get(tp) {
-                return Standing::Mirrored(*position);
+            if let Some((position, fetched_end)) = mirrored.get(tp) {
+                return mirrored_from(
+                    *position,
+                    *fetched_end,
+                    known.ends.as_ref().and_then(|ends| ends.get(tp)),
+                );
             }
             match waiting.get(tp) {
                 Some((_, Some(halted))) => Standing::Halted(None, halted.halt.reason.to_string()),
@@ -158,5 +168,38 @@ impl CatchUp {
 
     fn known(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A position behind the log's end says nothing before the log has taken it: the log may be another one than that in which the
+/// position counts. `fetched_end` is the high watermark of the last answer that held no error, -1 before the first.
+fn mirrored_from(position: i64, fetched_end: i64, end: Option<&Result<LogEnd, String>>) -> Standing {
+    match end {
+        Some(Ok(end)) if position > end.high_watermark && position > fetched_end => {
+            Standing::Waiting(format!(
+                "its position {position} lies behind the end of its log, {}, and its leader has not taken it yet",
+                end.high_watermark
+            ))
+        }
+        Some(_) | None => Standing::Mirrored(position),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A run ended with success before the fetch was answered that found the position outside of the log.
+    #[test]
+    fn a_position_behind_the_end_counts_once_the_log_has_taken_it() {
+        let end = Ok(LogEnd {
+            high_watermark: 60,
+            last_stable: None,
+            open_since_ms: None,
+        });
+        assert!(matches!(mirrored_from(100, -1, Some(&end)), Standing::Waiting(_)));
+        assert_eq!(mirrored_from(60, -1, Some(&end)), Standing::Mirrored(60));
+        assert_eq!(mirrored_from(100, 100, Some(&end)), Standing::Mirrored(100));
+        assert_eq!(mirrored_from(100, -1, None), Standing::Mirrored(100));
     }
 }

@@ -244,6 +244,58 @@ fn a_halted_partition_ends_the_run_at_once_and_is_named() -> Result<()> {
     })
 }
 
+/// The position lies behind the new log's end: every partition had halted, and the run said that all was on the target.
+#[test]
+fn a_topic_made_anew_with_fewer_records_is_not_caught_up() -> Result<()> {
+    mirror_simulation::run(async {
+        for goal in ["start", "lag"] {
+            let mut world = world_of(settings(goal), 10).await?;
+            run(&mut world).await?;
+            world.source.delete_topic("orders")?;
+            world.source.create_topic("orders", 3, &[])?;
+            for number in 0..4 {
+                write(&world, &format!("new {number}"))?;
+            }
+            let report = run(&mut world).await?;
+            ensure!(report.outcome == CatchUpOutcome::Incomplete, "{report:?}");
+            let expected = [0, 1, 2].map(|partition| (partition, MissingKind::Halted));
+            ensure!(kinds(&report) == expected, "{report:?}");
+        }
+        Ok(())
+    })
+}
+
+/// A setting left a record out, and the run said that what the source held is on the target.
+#[test]
+fn a_run_that_left_a_record_out_says_so_and_is_no_success() -> Result<()> {
+    mirror_simulation::run(async {
+        let lenient = WorldSettings {
+            flow: "on_refused_record = \"skip\"".to_owned(),
+            ..settings("start")
+        };
+        let mut world = world_of(lenient, 5).await?;
+        run(&mut world).await?;
+        world
+            .target
+            .set_topic_configs("orders", &[("max.message.bytes", "1000")])?;
+        let large = Record::new("orders")
+            .partition(1)
+            .timestamp(world.wall_clock_ms());
+        world.write(&[large.value("x".repeat(2_000))])?;
+        write(&world, "behind it")?;
+        let report = run(&mut world).await?;
+        ensure!(report.outcome == CatchUpOutcome::Lost, "{report:?}");
+        ensure!(report.outcome.exit_code() == 3);
+        let flow = &report.flows[0];
+        ensure!(
+            (flow.records, flow.dropped_records, flow.caught_up) == (3, 1, 3),
+            "{report:?}"
+        );
+        ensure!(kinds(&report).is_empty(), "{report:?}");
+        Ok(())
+    })
+}
+
 #[test]
 fn a_refused_target_topic_ends_the_run_and_is_named() -> Result<()> {
     mirror_simulation::run(async {

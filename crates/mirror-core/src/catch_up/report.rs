@@ -75,6 +75,12 @@ pub struct FlowCatchUp {
     pub begun: bool,
     /// Records that the target acknowledged during the run.
     pub records: u64,
+    /// Records that the target refused, and that a setting left out: they are lost.
+    pub dropped_records: u64,
+    /// Offsets of the source whose loss a setting, or an operator, accepted.
+    pub accepted_loss_offsets: u64,
+    /// Records that went to a dead-letter topic instead of their own.
+    pub dead_lettered_records: u64,
     /// Partitions that reached the goal.
     pub caught_up: usize,
     /// Partitions that other members of the group have: not waited for.
@@ -93,6 +99,8 @@ pub struct FlowCatchUp {
 pub enum CatchUpOutcome {
     /// Everything up to the goal is on the target, and its positions are stored.
     CaughtUp,
+    /// Everything up to the goal is done with, and some of it is lost, by a setting or by an operator's word.
+    Lost,
     /// Nothing moved any more, and something is missing.
     Incomplete,
     /// All that is missing belongs to transactions that did not end.
@@ -126,9 +134,20 @@ impl CatchUpOutcome {
     pub fn exit_code(self) -> u8 {
         match self {
             Self::CaughtUp => 0,
-            Self::Incomplete | Self::NoTopics | Self::Interrupted | Self::PositionsNotStored => 3,
+            Self::Lost | Self::Incomplete | Self::NoTopics | Self::Interrupted | Self::PositionsNotStored => {
+                3
+            }
             Self::OpenTransactions => 4,
         }
+    }
+}
+
+// === impl FlowCatchUp ===
+
+impl FlowCatchUp {
+    /// Is there anything that will never be on the target?
+    pub fn has_lost(&self) -> bool {
+        self.dropped_records > 0 || self.accepted_loss_offsets > 0
     }
 }
 

@@ -158,15 +158,27 @@ impl CatchUpWatch {
     /// What the run has come to, after its drain.
     pub(crate) fn report(&self, outcome: CatchUpOutcome) -> CatchUpReport {
         let all_stored = self.flows.iter().all(|flow| flow.shared.are_positions_stored());
+        let flows = self.flow_reports();
         let outcome = match outcome {
             CatchUpOutcome::CaughtUp if !all_stored => CatchUpOutcome::PositionsNotStored,
+            CatchUpOutcome::CaughtUp if flows.iter().any(FlowCatchUp::has_lost) => CatchUpOutcome::Lost,
             CatchUpOutcome::CaughtUp
+            | CatchUpOutcome::Lost
             | CatchUpOutcome::Incomplete
             | CatchUpOutcome::OpenTransactions
             | CatchUpOutcome::NoTopics
             | CatchUpOutcome::Interrupted
             | CatchUpOutcome::PositionsNotStored => outcome,
         };
+        CatchUpReport {
+            outcome,
+            goal: self.goal,
+            took_ms: u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX),
+            flows,
+        }
+    }
+
+    fn flow_reports(&self) -> Vec<FlowCatchUp> {
         let flows = self.flows.iter().map(|flow| {
             let tally = flow
                 .catch_up
@@ -176,12 +188,16 @@ impl CatchUpWatch {
                 None => Some(why_not_begun(&flow.shared)),
                 Some(tally) => tally.is_empty().then(|| NO_TOPIC_MATCHES.to_owned()),
             };
+            let totals = flow.shared.counters.totals();
             let begun = tally.is_some();
             let tally = tally.unwrap_or_default();
             FlowCatchUp {
                 flow: flow.name.clone(),
                 begun,
-                records: flow.shared.counters.totals().acked_records,
+                records: totals.acked_records,
+                dropped_records: totals.dropped_records,
+                accepted_loss_offsets: totals.accepted_loss_offsets,
+                dead_lettered_records: totals.dead_lettered_records,
                 caught_up: tally.caught_up,
                 elsewhere: tally.elsewhere,
                 missing: tally.missing,
@@ -189,12 +205,7 @@ impl CatchUpWatch {
                 problem,
             }
         });
-        CatchUpReport {
-            outcome,
-            goal: self.goal,
-            took_ms: u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX),
-            flows: flows.collect(),
-        }
+        flows.collect()
     }
 
     /// How far each flow is; `None` where it has not begun.
