@@ -413,6 +413,99 @@ fn console_writes(world: &World, old: Option<(&str, &str)>) -> Result<()> {
     Ok(())
 }
 
+/// Records of one topic, each another one, written as the test goes.
+struct Stream<'a> {
+    world: &'a World,
+    topic: String,
+    written: usize,
+}
+
+impl Stream<'_> {
+    /// One more record in each partition, mirrored.
+    fn write(&mut self, mirror: &mut Heliostat) -> Result<()> {
+        let records: Vec<_> = (0..PARTITIONS)
+            .map(|partition| {
+                Record::new(&self.topic)
+                    .partition(partition)
+                    .value(format!("{} of {partition}", self.written))
+                    .timestamp(samples::SOME_TIME)
+            })
+            .collect();
+        self.world.source.producer(&[])?.send(&records)?;
+        self.written += records.len();
+        mirror.wait_until_caught_up(std::slice::from_ref(&self.topic), LIMIT)
+    }
+
+    fn set_format(&self, version: &str) -> Result<()> {
+        let config = ("message.format.version", version);
+        self.world
+            .target
+            .admin()
+            .alter_topic_configs(&self.topic, &[config])
+    }
+}
+
+/// The broker of a partition may keep another format than the settings told when the flow began: batches that it refuses (43) go on as
+/// message sets, where they halted until an operator came. Raised again, it makes batches of what is sent as sets: the last of them was
+/// taken for a loss at the next start.
+#[test]
+fn a_message_format_that_is_lowered_and_raised_under_the_mirror_halts_nothing() {
+    lone_scenario("old-formats-raised", || {
+        let (source, target) = start_pair(jars::V3_9_2, jars::V2_4_1, &ClusterOptions::default())?;
+        let world = World::between("old-formats-raised", &source, &target);
+        let mut stream = Stream {
+            world: &world,
+            topic: world.topic("raised"),
+            written: 0,
+        };
+        world
+            .source
+            .admin()
+            .create_topic(&NewTopic::new(&stream.topic, PARTITIONS))?;
+        create_on_target(&world, std::slice::from_ref(&stream.topic), None)?;
+        let mirroring = world.mirroring().preserve();
+        let mut mirror = start(&mirroring)?;
+        stream.write(&mut mirror)?;
+        stream.set_format("0.10.2")?;
+        wait::wait_until("the leader refuses record batches", LIMIT, || {
+            stream.write(&mut mirror)?;
+            Ok(!mirror
+                .lines_with(&["written as message sets from here on"])?
+                .is_empty())
+        })?;
+        stream.set_format("2.4")?;
+        wait::wait_until("the last message sets are stored as batches", LIMIT, || {
+            stream.write(&mut mirror)?;
+            let stored = world.target.stored_entries(&stream.topic)?;
+            Ok(stored.last().is_some_and(|entry| entry.format == 2)
+                && stored.iter().any(|entry| entry.format == 1))
+        })?;
+        stream.write(&mut mirror)?;
+        mirror.stop()?;
+        let mut mirror = start(&mirroring)?;
+        stream.write(&mut mirror)?;
+        let told = mirror.lines_with(&["read back", "side=target"])?;
+        let compared = told
+            .iter()
+            .filter(|line| line.contains("NotComparable(OldFormat)"))
+            .count();
+        ensure!(compared == told.len() && compared > 0, "{told:?}");
+        let halted = mirror.lines_with(&["halted"])?;
+        ensure!(
+            halted.iter().all(|line| line.contains("halted_partitions=0")),
+            "{halted:?}"
+        );
+        mirror.stop()?;
+        let agreement = world.compare(&Rule::preserve())?;
+        ensure!(
+            agreement.records == u64::try_from(stream.written)?,
+            "{agreement:?}, {} written",
+            stream.written
+        );
+        Ok(())
+    });
+}
+
 #[test]
 fn headers_stop_the_way_to_0_10_unless_they_may_be_stripped() {
     to_old("old-formats-headers", jars::V0_10_2_2, |world| {

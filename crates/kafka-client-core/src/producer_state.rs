@@ -80,7 +80,9 @@ pub use types::{
 };
 
 use crate::backoff;
-use crate::retry::{ProduceDisposition, classify_produce, produce_certainly_not_appended};
+use crate::retry::{
+    ProduceDisposition, asks_for_message_sets, classify_produce, produce_certainly_not_appended,
+};
 use entry::Outcome;
 use kafka_record::OutgoingBatch;
 use kafka_wire::error_code::ErrorCode;
@@ -484,6 +486,14 @@ impl<T> ProducerState<T> {
                 Outcome::Indefinite(error)
             }
             ProduceDisposition::Refused => Outcome::Refused(error),
+            // The caller has something else to send in its place.
+            ProduceDisposition::Unfit
+                if self.config.message_sets_are_taken
+                    && asks_for_message_sets(error)
+                    && !partition.is_message_set_at(index) =>
+            {
+                Outcome::Refused(error)
+            }
             ProduceDisposition::Unfit => Outcome::Stop(StopReason::Unfit(error)),
             ProduceDisposition::SequenceGap if self.config.idempotent => Outcome::SequenceGap,
             ProduceDisposition::UnknownProducer if self.config.idempotent => Outcome::UnknownProducer,
@@ -537,12 +547,13 @@ impl<T> ProducerState<T> {
                 self.unresolved += 1;
                 self.total.batches -= 1;
                 self.total.bytes -= entry.batch.size();
-                let (batch, token) = (entry.batch, entry.token);
+                let (batch, token, may_be_stored) = (entry.batch, entry.token, entry.uncertain);
                 self.events.push_back(ProducerEvent::Refused {
                     tp,
                     batch,
                     token,
                     error,
+                    may_be_stored,
                 });
             }
             Verdict::IdentityNeeded => {

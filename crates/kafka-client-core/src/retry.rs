@@ -14,4 +14,6 @@ pub use admin::{AdminDisposition, classify_admin};
 pub use coordinator::{CoordinatorDisposition, classify_coordinator};
 pub use fetch::{FetchDisposition, classify_fetch};
 pub use membership::{MembershipDisposition, classify_membership};
-pub use produce::{ProduceDisposition, classify_produce, produce_certainly_not_appended};
+pub use produce::{
+    ProduceDisposition, asks_for_message_sets, classify_produce, produce_certainly_not_appended,
+};

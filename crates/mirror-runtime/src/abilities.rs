@@ -52,8 +52,14 @@ pub(crate) enum TargetFormats {
 
 /// What the clusters of a flow are able to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "abilities that do not depend on one another"
+)]
 pub(crate) struct Abilities {
     pub(crate) target_formats: TargetFormats,
+    /// All brokers of the target know the version of Produce that carries message sets (before Kafka 4.0, KIP-896).
+    pub(crate) message_sets: bool,
     /// All brokers of the target know zstd (KIP-110, Kafka 2.1).
     pub(crate) zstd: bool,
     /// The target knows idempotent producers (KIP-98, Kafka 0.11).
@@ -144,6 +150,7 @@ async fn try_look(config: &FlowConfig, source: &Cluster, target: &Cluster) -> Op
     }
     let abilities = Abilities {
         target_formats: TargetFormats::of(&of_target),
+        message_sets: takes_message_sets(&of_target),
         zstd: knows_zstd(&of_target),
         idempotent: common_version::<InitProducerIdRequest>(&of_target).is_some(),
         rebalances_within_session: common_version::<JoinGroupRequest>(&of_source) == Some(0),
@@ -152,6 +159,14 @@ async fn try_look(config: &FlowConfig, source: &Cluster, target: &Cluster) -> Op
         events::no_idempotence(target.alias());
     }
     Some(abilities)
+}
+
+fn takes_message_sets(brokers: &[BrokerVersions]) -> bool {
+    let ours = TargetFormat::MessageSetV1.produce_versions();
+    brokers.iter().all(|broker| {
+        let theirs = broker.range(ApiKey::Produce);
+        theirs.is_some_and(|theirs| theirs.intersect(ours).is_some())
+    })
 }
 
 fn knows_zstd(brokers: &[BrokerVersions]) -> bool {
@@ -189,6 +204,16 @@ mod tests {
         ] {
             let brokers: Vec<_> = versions.iter().copied().map(broker).collect();
             assert_eq!(TargetFormats::of(&brokers).usual(), format, "{versions:?}");
+        }
+    }
+
+    /// One that does not know the request would end the connection each time it is sent.
+    #[test]
+    fn one_broker_since_4_0_keeps_message_sets_from_the_target() {
+        let broker = |min| BrokerVersions::new([(ProduceRequest::API.code(), VersionRange::new(min, 11))]);
+        for (versions, taken) in [(&[0][..], true), (&[0, 3], false), (&[3], false)] {
+            let brokers: Vec<_> = versions.iter().copied().map(broker).collect();
+            assert_eq!(takes_message_sets(&brokers), taken, "{versions:?}");
         }
     }
 

@@ -81,8 +81,12 @@ impl Counters {
         add(&self.dropped_records, records);
     }
 
+    pub(crate) fn stripped(&self, records: u64) {
+        add(&self.stripped_headers_records, records);
+    }
+
     pub(crate) fn routed(&self, entry: &Entry) {
-        add(&self.stripped_headers_records, u64::from(entry.headers_stripped));
+        self.stripped(u64::from(entry.headers_stripped));
         let dropped = entry.dropped;
         add(&self.control_offsets, u64::from(dropped.control));
         add(&self.aborted_offsets, u64::from(dropped.aborted));

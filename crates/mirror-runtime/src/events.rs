@@ -111,6 +111,16 @@ pub(crate) fn old_log_format(target_topic: &str, without_timestamps: bool) {
     );
 }
 
+pub(crate) fn old_log_format_found(target: &TopicPartition) {
+    warn!(
+        %target,
+        "the target refuses batches with producer ids for this topic: its leader keeps it in a message format from before Kafka \
+         0.11 (message.format.version, or the broker's log.message.format.version). It is written as message sets from here on: \
+         without producer ids, one batch of a partition at a time, and what is sent again because its answer is lost may be \
+         there twice (counted as possibly duplicated); it has no room for headers. After the format was raised, restart heliostat"
+    );
+}
+
 pub(crate) fn no_transactions(cluster: &str) {
     info!(
         cluster,

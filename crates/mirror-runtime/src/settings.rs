@@ -49,6 +49,8 @@ pub(crate) fn producer(flow: &FlowConfig, memory: MemoryConfig, abilities: Abili
     ProducerSettings {
         idempotent: produce.idempotent && abilities.idempotent,
         target_formats: abilities.target_formats,
+        message_sets: abilities.message_sets,
+        headers: flow.unsupported_headers,
         in_flight_per_partition: produce.in_flight_per_partition,
         request_bytes_max: produce.request_bytes_max,
         level: flow.compression.and_then(|compression| compression.level),

@@ -13,7 +13,7 @@ use kafka_wire::ids::{NodeId, ProducerIdentity, TopicPartition};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// After so long without an ack the next batch goes alone, in case the broker has forgotten our producer id
+/// After so long without an ack of a numbered batch the next batch goes alone, in case the broker has forgotten our producer id
 /// (`producer.id.expiration.ms`, one day by default). Costs one round trip per pause.
 const IDLE_BEFORE_PROBE: Duration = Duration::from_mins(10);
 
@@ -40,6 +40,7 @@ pub(super) struct Partition<T> {
     probing: bool,
     failures: u32,
     identity_changes: u32,
+    /// When a batch with a number was.
     last_acked: Option<Instant>,
     hole: Option<Hole<T>>,
     leader_stale_told: bool,
@@ -248,9 +249,12 @@ impl<T> Partition<T> {
         self.bytes -= entry.batch.size();
         self.failures = 0;
         self.identity_changes = 0;
-        self.last_acked = Some(now);
-        if self.sent_to == self.leader && self.phase == Phase::Open {
-            self.probing = false;
+        // A message set tells the broker nothing of our identity: it is as unknown there as before; see invariant D.
+        if !entry.batch.is_message_set() {
+            self.last_acked = Some(now);
+            if self.sent_to == self.leader && self.phase == Phase::Open {
+                self.probing = false;
+            }
         }
         if let Some(hole) = &mut self.hole {
             // The broker has taken a number behind the hole: the numbers in between are used up for it.

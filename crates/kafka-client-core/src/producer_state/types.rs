@@ -22,6 +22,9 @@ pub struct ProducerConfig {
     /// Batches of one partition on their way at once: 1 to [`IN_FLIGHT_PER_PARTITION_MAX`], clamped; forced to 1
     /// without idempotence.
     pub in_flight_per_partition_max: usize,
+    /// The brokers know a version of Produce that carries message sets (all before Kafka 4.0 do, KIP-896): a record batch that
+    /// [asks for one](crate::retry::asks_for_message_sets) is refused, and may be replaced by it. Else its partition stops.
+    pub message_sets_are_taken: bool,
     /// Wait between attempts of one partition.
     pub retry_backoff: BackoffConfig,
     /// Errors that are usually passing but may also be a verdict on the records (`CORRUPT_MESSAGE[2]`, which 1.1.1
@@ -77,11 +80,16 @@ pub enum ProducerEvent<T> {
     },
     /// The target will never take this batch as it is. Everything behind it in the partition waits until
     /// [`ProducerState::resolve`](super::ProducerState::resolve). The last word on `token`.
+    ///
+    /// A record batch is also refused where the topic takes [message sets](crate::retry::asks_for_message_sets) only: its
+    /// records can go as one.
     Refused {
         tp: TopicPartition,
         batch: OutgoingBatch,
         token: T,
         error: ErrorCode,
+        /// The answer to an attempt before was lost: what is sent in its place may then be there twice.
+        may_be_stored: bool,
     },
     /// The broker says that it does not lead this partition (any more): refresh metadata, then
     /// [`ProducerState::set_leader`](super::ProducerState::set_leader).
@@ -163,6 +171,7 @@ impl Default for ProducerConfig {
         Self {
             idempotent: true,
             in_flight_per_partition_max: IN_FLIGHT_PER_PARTITION_MAX,
+            message_sets_are_taken: false,
             retry_backoff: BackoffConfig::default(),
             doubtful_attempts_max: 3,
             seed: 0,
@@ -190,8 +199,8 @@ impl fmt::Display for StopReason {
             Self::Fenced(error) => write!(f, "another producer took over its identity ({error})"),
             Self::Unfit(error @ ErrorCode::UNSUPPORTED_FOR_MESSAGE_FORMAT) => write!(
                 f,
-                "the topic's message.format.version, or the brokers' log.message.format.version, is older than 0.11 and \
-                 takes no batches of an idempotent producer ({error}): raise it, or write with enable.idempotence=false"
+                "the topic's message.format.version, or the brokers' log.message.format.version, is older than 0.11, and \
+                 message sets are not taken, either ({error}): raise it, or write with enable.idempotence=false"
             ),
             Self::Unfit(error) => write!(
                 f,

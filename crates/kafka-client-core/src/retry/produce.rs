@@ -23,7 +23,7 @@ pub enum ProduceDisposition {
     /// the records at hand would leave out all of them.
     ///
     /// `UNSUPPORTED_FOR_MESSAGE_FORMAT[43]`: a numbered batch for a topic in a message format from before Kafka 0.11
-    /// (`LogValidator.validateBatch`). `UNSUPPORTED_COMPRESSION_TYPE[76]`: zstd for brokers, or under an
+    /// (`LogValidator.validateBatch`); it takes message sets ([`asks_for_message_sets`]). `UNSUPPORTED_COMPRESSION_TYPE[76]`: zstd for brokers, or under an
     /// `inter.broker.protocol.version`, before 2.1 (KIP-110).
     Unfit,
     /// The batch does not follow the last one the broker knows of this producer.
@@ -86,6 +86,12 @@ pub fn classify_produce(error: ErrorCode) -> ProduceDisposition {
 
         _ => D::Fatal,
     }
+}
+
+/// Does `error` say that the topic is kept in a message format from before Kafka 0.11, whose brokers take records as message
+/// sets? Only a batch with a producer id is answered so (`LogValidator.validateBatch`).
+pub fn asks_for_message_sets(error: ErrorCode) -> bool {
+    error == ErrorCode::UNSUPPORTED_FOR_MESSAGE_FORMAT
 }
 
 /// Did the attempt that was answered with `error` certainly append nothing?

@@ -6,6 +6,7 @@
 mod anchors;
 mod dead_letters;
 mod link;
+mod old_format;
 mod record_search;
 mod refusal;
 mod tails;
@@ -20,7 +21,7 @@ use kafka_client_core::backoff::{Backoff, BackoffConfig};
 use kafka_client_core::producer_state::{
     ProduceBatchSet, ProducerConfig, ProducerEvent, ProducerState, StopReason,
 };
-use kafka_record::{CodecContexts, OutgoingBatch};
+use kafka_record::{CodecContexts, HeaderPolicy, OutgoingBatch};
 use kafka_wire::api::produce::{ProducePartition, ProduceRequest, ProduceResponse, ProduceTopic};
 use kafka_wire::error_code::ErrorCode;
 use kafka_wire::ids::{NodeId, ProducerIdentity, TopicId, TopicPartition};
@@ -30,6 +31,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use self::dead_letters::DeadLetters;
 use self::link::{Link, LinkEvent, LinkRequest, REQUESTS_IN_FLIGHT_MAX};
+use self::old_format::OldFormatTopics;
 use self::record_search::RecordSearches;
 use self::tails::Tails;
 use crate::abilities::{TargetFormat, TargetFormats};
@@ -102,6 +104,7 @@ pub(crate) struct Producer {
     /// What each target partition's broker last said about an error, in its own words.
     words: BTreeMap<TopicPartition, String>,
     tails: Tails,
+    old_formats: OldFormatTopics,
     checks: AnchorChecks,
     /// Source partitions that stand still until it is known why their target partition was stopped.
     suspended: BTreeMap<TopicPartition, Vec<Arc<SourcePartition>>>,
@@ -113,6 +116,10 @@ pub(crate) struct ProducerSettings {
     pub(crate) idempotent: bool,
     /// What the target takes. Every broker of it has to take what is usual there.
     pub(crate) target_formats: TargetFormats,
+    /// All brokers of the target would take message sets.
+    pub(crate) message_sets: bool,
+    /// What becomes of headers in a topic that is found out to have no place for them.
+    pub(crate) headers: HeaderPolicy,
     pub(crate) in_flight_per_partition: usize,
     pub(crate) request_bytes_max: usize,
     /// Level of batches that are compressed anew because they were split.
@@ -159,6 +166,7 @@ impl Producer {
     ) -> Self {
         let state = ProducerState::new(ProducerConfig {
             idempotent: settings.idempotent,
+            message_sets_are_taken: settings.message_sets,
             in_flight_per_partition_max: settings.in_flight_per_partition,
             retry_backoff: settings.retry,
             ..ProducerConfig::default()
@@ -181,6 +189,7 @@ impl Producer {
             stopped: BTreeMap::new(),
             words: BTreeMap::new(),
             tails: Tails::default(),
+            old_formats: OldFormatTopics::default(),
             checks: AnchorChecks::new(),
             suspended: BTreeMap::new(),
         }
@@ -247,7 +256,9 @@ impl Producer {
             self.halt_source(&token.source, reason);
             return;
         }
-        self.state.enqueue(&target, batch, token);
+        if let Some(batch) = self.as_topic_takes_it(&target, batch, &token) {
+            self.state.enqueue(&target, batch, token);
+        }
     }
 
     /// Handles what happened, then sends what may be sent, until neither makes the other possible.
@@ -384,7 +395,8 @@ impl Producer {
                 batch,
                 token,
                 error,
-            } => self.handle_refused(&tp, &batch, &token, error),
+                may_be_stored,
+            } => self.handle_refused(&tp, &batch, &token, error, may_be_stored),
             ProducerEvent::LeaderStale { tp, error } => {
                 tracing::debug!(%tp, %error, "target partition moved");
                 self.shared.refresh_target.notify_one();

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use kafka_client_core::producer_state::{Resolution, StopReason};
+use kafka_client_core::retry::asks_for_message_sets;
 use kafka_record::OutgoingBatch;
 use kafka_wire::error_code::ErrorCode;
 use kafka_wire::ids::TopicPartition;
@@ -30,9 +31,12 @@ impl Producer {
         batch: &OutgoingBatch,
         token: &BatchToken,
         error: ErrorCode,
+        may_be_stored: bool,
     ) {
         let resolution = if token.source.is_withdrawn() {
             Resolution::Drop
+        } else if asks_for_message_sets(error) {
+            self.replace_by_message_set(tp, batch, token, may_be_stored)
         } else if batch.record_count() > 1 {
             self.split_refused(tp, batch, token, error)
         } else if token.first_offset == token.last_offset {
@@ -239,6 +243,12 @@ pub(super) fn stopped(source: &SourcePartition, target: &TopicPartition, reason:
 // === impl BatchToken ===
 
 impl BatchToken {
+    /// The offset of the batch's record number `index`; where its place does not tell, the first offset of the batch.
+    pub(super) fn offset_of(&self, index: u32, batch: &OutgoingBatch) -> i64 {
+        let index = if self.is_contiguous(batch) { index } else { 0 };
+        self.first_offset.saturating_add(i64::from(index))
+    }
+
     /// Does the batch hold every offset of its range, so that a record's place tells its offset?
     fn is_contiguous(&self, batch: &OutgoingBatch) -> bool {
         self.last_offset - self.first_offset + 1 == i64::from(batch.record_count())
