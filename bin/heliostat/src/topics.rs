@@ -10,6 +10,7 @@ mod delete;
 mod describe;
 mod flags;
 mod list;
+mod state_topic;
 mod topics_error;
 
 use std::ffi::OsString;

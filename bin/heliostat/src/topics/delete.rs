@@ -2,7 +2,10 @@
 //!
 //! Kafka's tool takes `--topic` for a regular expression, so that `a.b` deletes `a_b` as well. Here it is a name, or several
 //! with commas between them, as long as all of its letters may stand in a name. Anything else is an expression, which has to
-//! match whole names: what it matches is shown, and deleted with `--force` alone, without topics of Kafka's own.
+//! match whole names: what it matches is shown, and deleted with `--force` alone.
+//!
+//! A topic that holds state of Kafka's or of heliostat's (see `state_topic`) is never deleted by an expression, and by its
+//! name with `--force` alone: without `__consumer_offsets` every group of the cluster has lost its positions.
 
 use std::sync::Arc;
 
@@ -14,6 +17,7 @@ use serde_json::json;
 use super::LIMIT;
 use super::answer::Answer;
 use super::choice::is_names;
+use super::state_topic::state_in;
 use super::topics_error::{TopicsError, listed};
 use crate::console::flag_error::{FlagError, topic_filter};
 use crate::console::given::Given;
@@ -66,7 +70,8 @@ impl Delete {
     }
 
     /// # Errors
-    /// A topic that was named is not there, or an expression was given without `--force`: nothing is deleted then.
+    /// A topic that was named is not there, or an expression or a state topic was given without `--force`: nothing is
+    /// deleted then.
     fn plan(&self, all: &[ListedTopic]) -> Result<Plan, TopicsError> {
         let matching = |topic: &&ListedTopic| self.filter.includes(&topic.name);
         let names = |topics: Vec<&ListedTopic>| -> Vec<Arc<str>> {
@@ -75,9 +80,11 @@ impl Delete {
         if is_names(&self.topic) {
             return self.by_name(all, &names(all.iter().filter(matching).collect()));
         }
-        let (internal, matched): (Vec<_>, Vec<_>) =
-            all.iter().filter(matching).partition(|topic| topic.is_internal);
-        let (internal, matched) = (names(internal), names(matched));
+        let (state, matched): (Vec<_>, Vec<_>) = all
+            .iter()
+            .filter(matching)
+            .partition(|topic| state_in(topic).is_some());
+        let (state, matched) = (names(state), names(matched));
         if matched.is_empty() && self.must_exist {
             return Err(TopicsError::NothingMatches {
                 pattern: self.topic.clone(),
@@ -90,16 +97,12 @@ impl Delete {
             });
         }
         let kept = format!(
-            "kept {}: Kafka's own are deleted by their names alone",
-            listed(&internal)
+            "kept {}: what holds state of Kafka's or heliostat's is deleted by its name alone",
+            listed(&state)
         );
         Ok(Plan {
             deleted: matched,
-            notes: if internal.is_empty() {
-                Vec::new()
-            } else {
-                vec![kept]
-            },
+            notes: if state.is_empty() { Vec::new() } else { vec![kept] },
         })
     }
 
@@ -109,6 +112,15 @@ impl Delete {
         for name in names.filter(|name| !name.is_empty()) {
             match all.iter().find(|topic| *topic.name == *name) {
                 Some(topic) if deleted.contains(&topic.name) => {}
+                Some(topic)
+                    if !self.is_forced
+                        && let Some(state) = state_in(topic) =>
+                {
+                    return Err(TopicsError::HoldsState {
+                        topic: Arc::clone(&topic.name),
+                        state,
+                    });
+                }
                 Some(topic) => deleted.push(Arc::clone(&topic.name)),
                 None if self.must_exist => {
                     return Err(TopicsError::missing(name, all.iter().map(|topic| &*topic.name)));
@@ -197,17 +209,39 @@ mod tests {
     }
 
     #[test]
-    fn kafkas_own_topics_are_deleted_by_name_alone() {
-        let topics = ["__consumer_offsets", "a"];
+    fn kafkas_and_heliostats_own_topics_are_deleted_by_name_alone() {
+        let topics = ["__consumer_offsets", "a", "heliostat-positions"];
         let (forced, notes) = plan("--topic .* --force", &topics).expect("a plan");
         assert_eq!(forced, ["a"]);
         assert_eq!(
             notes,
-            ["kept topic __consumer_offsets: Kafka's own are deleted by their names alone"]
+            [
+                "kept 2 topics: __consumer_offsets, heliostat-positions: what holds state of Kafka's or heliostat's is \
+              deleted by its name alone"
+            ]
         );
+    }
+
+    #[test]
+    fn the_positions_of_all_groups_are_not_deleted_without_force() {
+        let topics = ["__consumer_offsets", "a", "heliostat-positions"];
+        for line in [
+            "--topic __consumer_offsets",
+            "--topic a,__consumer_offsets --if-exists",
+        ] {
+            assert_eq!(
+                plan(line, &topics).expect_err("not forced"),
+                "topic \"__consumer_offsets\" holds the positions of every consumer group of the cluster: nothing was \
+                 deleted; add --force if that may be lost"
+            );
+        }
         assert_eq!(
-            deleted("--topic __consumer_offsets", &topics),
-            ["__consumer_offsets"]
+            plan("--topic heliostat-positions", &topics).expect_err("not forced"),
+            "topic \"heliostat-positions\" holds the positions of heliostat's flows onto this cluster: nothing was \
+             deleted; add --force if that may be lost"
         );
+        for topic in ["__consumer_offsets", "heliostat-positions"] {
+            assert_eq!(deleted(&format!("--topic {topic} --force"), &topics), [topic]);
+        }
     }
 }

@@ -110,7 +110,10 @@ static FLAGS: &[Flag] = &[
         "unavailable-partitions",
         "Describe only partitions without a leader",
     ),
-    switch("force", "Delete all topics that a regular expression matches"),
+    switch(
+        "force",
+        "Delete all topics that a regular expression matches, or one named that holds state of Kafka's or heliostat's",
+    ),
     one_of(
         &["table", "json"],
         value("output", "FORMAT", "table (the default) or json"),

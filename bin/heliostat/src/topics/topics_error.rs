@@ -53,6 +53,9 @@ pub(super) enum TopicsError {
         if matched.len() == 1 { "it" } else { "them" }
     )]
     Unforced { pattern: String, matched: Vec<Arc<str>> },
+    /// Deleting what a program needs to find its way, without --force.
+    #[error("topic \"{topic}\" holds {state}: nothing was deleted; add --force if that may be lost")]
+    HoldsState { topic: Arc<str>, state: &'static str },
 }
 
 // === impl TopicsError ===
