@@ -13,7 +13,7 @@ use std::process::ExitCode;
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use kafka_console::{Line, LineFormat, Lines, NotWritten, Producer, ProducerSettings};
+use kafka_console::{Line, LineFormat, Lines, NotWritten, Producer, ProducerSettings, Written};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
@@ -69,6 +69,9 @@ async fn produce(asked: Asked, mut stopped: oneshot::Receiver<()>) -> ExitCode {
     producer.flush().await;
     tell(&mut producer);
     let written = producer.written();
+    if read.is_err() {
+        report::line(&before_the_end(written, &asked.topic));
+    }
     let missing = written.refused + written.unknown;
     if missing > 0 {
         let all = written.records + missing;
@@ -186,6 +189,20 @@ fn sentence(topic: &str, not_written: &NotWritten) -> String {
     format!("{topic}-{partition}: {} {outcome}: {reason}", counted(lines))
 }
 
+/// What became of the lines before the one that ended everything: whoever runs the command again does not want them twice.
+fn before_the_end(written: Written, topic: &str) -> String {
+    let others = match (written.refused, written.unknown) {
+        (0, 0) => "",
+        (_, 0) => ", without those named above",
+        _ => ", and perhaps some of those named above",
+    };
+    match written.records {
+        0 => format!("no line before it is in {topic}{others}"),
+        1 => format!("1 line before it is in {topic}{others}: leave it out of the next run"),
+        lines => format!("{lines} lines before it are in {topic}{others}: leave them out of the next run"),
+    }
+}
+
 fn counted(lines: &[u64]) -> String {
     let shown: Vec<_> = lines.iter().map(ToString::to_string).collect();
     match (lines, shown.as_slice()) {
@@ -204,6 +221,31 @@ fn now() -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_run_that_stops_at_a_line_says_what_the_next_one_would_write_twice() {
+        let told = |records, refused, unknown| {
+            let written = Written {
+                records,
+                refused,
+                unknown,
+            };
+            before_the_end(written, "orders")
+        };
+        assert_eq!(told(0, 0, 0), "no line before it is in orders");
+        assert_eq!(
+            told(1, 0, 0),
+            "1 line before it is in orders: leave it out of the next run"
+        );
+        assert_eq!(
+            told(7, 1, 0),
+            "7 lines before it are in orders, without those named above: leave them out of the next run"
+        );
+        assert_eq!(
+            told(0, 1, 2),
+            "no line before it is in orders, and perhaps some of those named above"
+        );
+    }
 
     #[test]
     fn what_was_not_written_is_named_with_its_place() {

@@ -146,6 +146,10 @@ fn what_was_not_written_makes_the_exit_code() {
         errors.contains("No key separator found on line number 2: 'no key'"),
         "{errors}"
     );
+    assert!(
+        errors.contains("1 line before it is in small: leave it out of the next run"),
+        "a run again would write it twice: {errors}"
+    );
     let values = broker.fake.records("small", 0).unwrap();
     assert_eq!(values.len(), 3, "what came before is written: {values:?}");
 }
@@ -234,6 +238,16 @@ fn an_error_in_a_file_of_properties_names_its_line() {
         &["produce", "--producer.config", file],
         "error: batch.size has no number that it can have (FILE:2: batch.size=many): write a number as Kafka's documentation \
          has it",
+    );
+    check_error(
+        "parse.key=yes\n",
+        &["produce", "--reader-config", file],
+        "error: parse.key is neither true nor false, but \"yes\": write parse.key=true or parse.key=false",
+    );
+    check_error(
+        "enable.auto.commit=no\n",
+        &["consume", "--group", "g", "--consumer.config", file],
+        "error: enable.auto.commit is neither true nor false (FILE:1: enable.auto.commit=no): write one of them",
     );
     check_error(
         "security.protocol=SSL\n",

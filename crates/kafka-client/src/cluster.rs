@@ -315,6 +315,7 @@ impl Cluster {
             cluster: self.settings.alias.clone(),
             tried,
             unresolvable,
+            looked_up_in_vain: false,
         })
     }
 
@@ -327,6 +328,7 @@ impl Cluster {
             cluster: self.settings.alias.clone(),
             tried: vec![not_found.reason],
             unresolvable: not_found.is_mistake,
+            looked_up_in_vain: true,
         })
     }
 

@@ -66,12 +66,15 @@ pub enum ClientError {
         #[source]
         reason: RecordError,
     },
-    /// None of the bootstrap servers could be used; `tried` says why, one line each.
-    #[error("no bootstrap server of {} can be reached: {}", cluster_called(.cluster), .tried.join("; "))]
+    /// None of the bootstrap servers could be used; `tried` says why, one line each. Or none is known: what knows them
+    /// could not be asked, or does not know them (`looked_up_in_vain`).
+    #[error("{}: {}", no_server(.cluster, *.looked_up_in_vain), .tried.join("; "))]
     NoBootstrap {
         cluster: String,
         tried: Vec<String>,
         unresolvable: bool,
+        /// No server was tried, because none was found.
+        looked_up_in_vain: bool,
     },
     /// The metadata names no such broker (any more).
     #[error("{} has no broker {node}", cluster_called(.cluster))]
@@ -101,6 +104,15 @@ pub(crate) fn cluster_called(alias: &str) -> String {
         "the cluster".to_owned()
     } else {
         format!("cluster \"{alias}\"")
+    }
+}
+
+fn no_server(alias: &str, looked_up_in_vain: bool) -> String {
+    let cluster = cluster_called(alias);
+    if looked_up_in_vain {
+        format!("no broker of {cluster} is found")
+    } else {
+        format!("no bootstrap server of {cluster} can be reached")
     }
 }
 

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{BufMut as _, Bytes, BytesMut};
-use kafka_client::{CallOptions, ClientError, Connection, ConnectionSettings};
+use kafka_client::cluster::{FindServers, Finding, ServersNotFound};
+use kafka_client::{
+    AddressMap, CallOptions, ClientError, Cluster, ClusterSettings, Connection, ConnectionSettings,
+};
 use kafka_wire::api::find_coordinator::{FindCoordinatorRequest, GROUP};
 use kafka_wire::api_key::ApiKey;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -236,4 +239,46 @@ async fn names_and_ports_that_lead_nowhere_are_told_apart() {
         .unwrap();
     let error = Connection::open(&free.to_string(), &settings).await.unwrap_err();
     assert!(matches!(error, ClientError::Connect { .. }), "{error}");
+}
+
+/// Whatever knows the servers knows none.
+#[derive(Debug)]
+struct KnowsNone;
+
+impl FindServers for KnowsNone {
+    fn find(&self) -> Finding<'_> {
+        Box::pin(async {
+            Err(ServersNotFound {
+                is_mistake: false,
+                reason: "ZooKeeper zk0:2181 holds no Kafka cluster".to_owned(),
+            })
+        })
+    }
+}
+
+#[tokio::test]
+async fn servers_that_are_not_found_are_not_said_to_be_out_of_reach() {
+    let free = TcpListener::bind("127.0.0.1:0")
+        .await
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let cluster = ClusterSettings {
+        alias: "a".to_owned(),
+        bootstrap: vec![free.to_string()],
+        addresses: AddressMap::default(),
+        connection: settings(),
+    };
+    let error = Cluster::connect_by(cluster.clone(), Arc::new(KnowsNone))
+        .await
+        .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "no broker of cluster \"a\" is found: ZooKeeper zk0:2181 holds no Kafka cluster"
+    );
+    let error = Cluster::connect(cluster).await.unwrap_err().to_string();
+    assert!(
+        error.starts_with("no bootstrap server of cluster \"a\" can be reached: cannot connect to "),
+        "{error}"
+    );
 }

@@ -20,6 +20,7 @@ mod producer;
 mod record_format;
 mod regular;
 pub mod topics;
+mod truth;
 
 pub use consumer::{
     CommitSettings, Consumer, ConsumerEvent, ConsumerSettings, ReadRecords, ReceivedRecord, StartAt,
@@ -30,3 +31,4 @@ pub use line_format::{LineError, LineFormat, LineFormatError};
 pub use lines::{LINE_BYTES_MAX, Line, Lines};
 pub use producer::{Acks, NewHeader, NewRecord, NotWritten, Producer, ProducerSettings, Written};
 pub use record_format::RecordFormat;
+pub use truth::NotTrueOrFalse;

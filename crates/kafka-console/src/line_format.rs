@@ -9,6 +9,7 @@
 use crate::lines::Line;
 use crate::producer::{NewHeader, NewRecord};
 use crate::regular::literal;
+use crate::truth::{NotTrueOrFalse, truth};
 
 /// What the properties of the line reader say.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +46,9 @@ pub enum LineFormatError {
         /// What makes it a pattern.
         character: char,
     },
+    /// A property is neither true nor false.
+    #[error(transparent)]
+    Truth(#[from] NotTrueOrFalse),
 }
 
 /// A line that is no record.
@@ -118,23 +122,24 @@ impl LineFormat {
     /// Looks each of [`Self::PROPERTIES`] up; `None` leaves its default.
     ///
     /// # Errors
-    /// Separators that could not be told apart, or a pattern in `headers.separator`.
+    /// Separators that could not be told apart, a pattern in `headers.separator`, or a property that is neither true nor
+    /// false where it has to be one of them.
     pub fn configured(property: impl Fn(&str) -> Option<String>) -> Result<Self, LineFormatError> {
         let default = Self::default();
         let text = |name, default: Vec<u8>| property(name).map_or(default, String::into_bytes);
-        let is_true = |name| property(name).is_some_and(|value| value.trim().eq_ignore_ascii_case("true"));
+        let is_true = |name| truth(name, property(name)).map(|is_true| is_true.unwrap_or(false));
         let headers_separator = property("headers.separator").map(|text| match literal(&text) {
             Ok(literal) => Ok(literal.into_bytes()),
             Err(character) => Err(LineFormatError::Pattern { text, character }),
         });
         let format = Self {
-            parse_key: is_true("parse.key"),
+            parse_key: is_true("parse.key")?,
             key_separator: text("key.separator", default.key_separator),
-            parse_headers: is_true("parse.headers"),
+            parse_headers: is_true("parse.headers")?,
             headers_delimiter: text("headers.delimiter", default.headers_delimiter),
             headers_separator: headers_separator.unwrap_or(Ok(default.headers_separator))?,
             headers_key_separator: text("headers.key.separator", default.headers_key_separator),
-            ignore_error: is_true("ignore.error"),
+            ignore_error: is_true("ignore.error")?,
             null_marker: property("null.marker").map(String::into_bytes),
         };
         format.check()?;

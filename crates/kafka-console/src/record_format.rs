@@ -7,6 +7,7 @@
 //! behind the value.
 
 use crate::consumer::{ReceivedRecord, TimestampKind};
+use crate::truth::{NotTrueOrFalse, truth};
 
 /// What the properties of the formatter say.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,25 +73,27 @@ impl RecordFormat {
     ];
 
     /// Looks each of [`Self::PROPERTIES`] up; `None` leaves its default.
-    pub fn configured(property: impl Fn(&str) -> Option<String>) -> Self {
+    ///
+    /// # Errors
+    /// A property of `print.*` is neither true nor false.
+    pub fn configured(property: impl Fn(&str) -> Option<String>) -> Result<Self, NotTrueOrFalse> {
         let default = Self::default();
-        let is_true =
-            |name, default| property(name).map_or(default, |value| value.trim().eq_ignore_ascii_case("true"));
+        let is_true = |name, default| truth(name, property(name)).map(|is_true| is_true.unwrap_or(default));
         let text = |name, default: Vec<u8>| property(name).map_or(default, String::into_bytes);
-        Self {
-            print_timestamp: is_true("print.timestamp", default.print_timestamp),
-            print_key: is_true("print.key", default.print_key),
-            print_value: is_true("print.value", default.print_value),
-            print_partition: is_true("print.partition", default.print_partition),
-            print_offset: is_true("print.offset", default.print_offset),
-            print_delivery: is_true("print.delivery", default.print_delivery),
-            print_epoch: is_true("print.epoch", default.print_epoch),
-            print_headers: is_true("print.headers", default.print_headers),
+        Ok(Self {
+            print_timestamp: is_true("print.timestamp", default.print_timestamp)?,
+            print_key: is_true("print.key", default.print_key)?,
+            print_value: is_true("print.value", default.print_value)?,
+            print_partition: is_true("print.partition", default.print_partition)?,
+            print_offset: is_true("print.offset", default.print_offset)?,
+            print_delivery: is_true("print.delivery", default.print_delivery)?,
+            print_epoch: is_true("print.epoch", default.print_epoch)?,
+            print_headers: is_true("print.headers", default.print_headers)?,
             key_separator: text("key.separator", default.key_separator),
             line_separator: text("line.separator", default.line_separator),
             headers_separator: text("headers.separator", default.headers_separator),
             null_literal: text("null.literal", default.null_literal),
-        }
+        })
     }
 
     /// Appends a record to `out`.

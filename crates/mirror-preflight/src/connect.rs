@@ -33,6 +33,7 @@ pub(crate) async fn find(config: &ClusterConfig, step: Duration) -> Result<Vec<H
         cluster: config.alias.clone(),
         tried: vec![not_found.to_string()],
         unresolvable: not_found.is_mistake(),
+        looked_up_in_vain: true,
     })
 }
 
@@ -89,6 +90,7 @@ async fn all_topics(settings: &ClusterSettings) -> Result<MetadataResponse, Clie
         cluster: settings.alias.clone(),
         tried,
         unresolvable: false,
+        looked_up_in_vain: false,
     })
 }
 

@@ -89,6 +89,21 @@ impl ClientProperties {
         })
     }
 
+    /// As Java's clients read it (`ConfigDef.parseType`): letters of any case, and nothing but the two words.
+    pub(crate) fn truth(&self, key: &str) -> Result<Option<bool>, FlagError> {
+        let Some(text) = self.text(key) else {
+            return Ok(None);
+        };
+        if text.eq_ignore_ascii_case("true") {
+            Ok(Some(true))
+        } else if text.eq_ignore_ascii_case("false") {
+            Ok(Some(false))
+        } else {
+            let problem = format!("{key} is neither true nor false");
+            Err(self.wrong(key, &problem, "write one of them"))
+        }
+    }
+
     pub(crate) fn milliseconds(&self, key: &str) -> Result<Option<Duration>, FlagError> {
         Ok(self.number(key)?.map(Duration::from_millis))
     }

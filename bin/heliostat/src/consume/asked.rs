@@ -224,9 +224,7 @@ fn group(
         (Some(group_id), _) | (None, Some(group_id)) => group_id.to_owned(),
         (None, None) => return Ok(None),
     };
-    let commits = properties
-        .text("enable.auto.commit")
-        .is_none_or(|text| text.eq_ignore_ascii_case("true"));
+    let commits = properties.truth("enable.auto.commit")?.unwrap_or(true);
     let interval = properties.milliseconds("auto.commit.interval.ms")?;
     let seconds = |key, default| {
         let given = properties.milliseconds(key)?;
@@ -250,7 +248,8 @@ fn format(given: &Given) -> Result<RecordFormat, FlagError> {
         &RecordFormat::PROPERTIES,
         "formatter",
     )?;
-    Ok(RecordFormat::configured(|name| values.get(name).cloned()))
+    RecordFormat::configured(|name| values.get(name).cloned())
+        .map_err(|error| FlagError::Wrong(error.to_string()))
 }
 
 #[cfg(test)]

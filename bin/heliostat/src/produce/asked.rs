@@ -123,10 +123,7 @@ fn settings(given: &Given, properties: &ClientProperties, way: &Way) -> Result<P
         Codec::Zstd => properties.number("compression.zstd.level")?,
         Codec::None | Codec::Snappy | Codec::Lz4 => None,
     };
-    let idempotent = match properties.text("enable.idempotence") {
-        None => is_all,
-        Some(text) => text.eq_ignore_ascii_case("true"),
-    };
+    let idempotent = properties.truth("enable.idempotence")?.unwrap_or(is_all);
     Ok(ProducerSettings {
         acks,
         codec,

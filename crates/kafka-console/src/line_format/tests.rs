@@ -247,3 +247,18 @@ fn bytes_that_are_no_text_stay() {
         (Some(b"\xff".to_vec()), Some(b"\xfe".to_vec()))
     );
 }
+
+#[test]
+fn what_is_neither_true_nor_false_does_not_silently_write_keys_into_values() {
+    for name in ["parse.key", "parse.headers", "ignore.error"] {
+        for value in ["yes", "1", ""] {
+            let error = format(&[(name, value)]).expect_err(name).to_string();
+            assert_eq!(
+                error,
+                format!("{name} is neither true nor false, but {value:?}: write {name}=true or {name}=false")
+            );
+        }
+        assert_eq!(format(&[(name, " False")]), Ok(LineFormat::default()));
+        assert_ne!(format(&[(name, "TRUE ")]), Ok(LineFormat::default()));
+    }
+}

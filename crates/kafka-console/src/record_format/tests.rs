@@ -12,6 +12,7 @@ fn format(properties: &[(&str, &str)]) -> RecordFormat {
         let found = properties.iter().find(|(key, _)| *key == name);
         found.map(|(_, value)| (*value).to_owned())
     })
+    .expect("properties that can be used")
 }
 
 /// What is printed of offset 123 of partition 0.
@@ -137,4 +138,21 @@ fn the_kind_of_the_timestamp_is_named() {
 fn nothing_asked_for_is_nothing_printed() {
     let format = format(&[("print.value", "false")]);
     assert_eq!(printed(&format, (None, Some(b"v"), &[]), TimestampKind::None), "");
+}
+
+#[test]
+fn what_is_neither_true_nor_false_does_not_silently_print_no_key() {
+    let configured = |value: &str| {
+        RecordFormat::configured(|name| (name == "print.key").then(|| value.to_owned()))
+            .map_err(|error| error.to_string())
+    };
+    assert_eq!(
+        configured("yes"),
+        Err(
+            "print.key is neither true nor false, but \"yes\": write print.key=true or print.key=false"
+                .to_owned()
+        )
+    );
+    assert_eq!(configured(" True "), configured("true"));
+    assert_eq!(configured("FALSE"), Ok(RecordFormat::default()));
 }

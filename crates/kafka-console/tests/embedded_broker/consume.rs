@@ -173,7 +173,8 @@ async fn what_was_written_is_printed_as_it_was_typed() {
     let format = RecordFormat::configured(|name| {
         let is_shown = ["print.headers", "print.key", "print.timestamp"].contains(&name);
         is_shown.then(|| "true".to_owned())
-    });
+    })
+    .expect("properties that can be used");
     let mut out = Vec::new();
     for record in read.records() {
         format.write(&record.expect("sound"), &mut out);
