@@ -341,6 +341,37 @@ fn a_name_deletes_one_topic_and_an_expression_none_without_force() {
 }
 
 #[test]
+fn the_topics_that_hold_positions_are_not_deleted_without_force() {
+    let broker = Broker::start();
+    let own = ["__consumer_offsets", "heliostat-positions"];
+    for topic in own.into_iter().chain(["orders"]) {
+        broker.fake.create_topic(topic, 1, &[]).unwrap();
+    }
+    for topic in own {
+        let with_another = format!("topics --delete --topic orders,{topic} --if-exists");
+        let errors = check(&broker.run(&with_another, b""), 1, b"");
+        assert!(
+            errors.starts_with(&format!("error: topic \"{topic}\" holds the positions of "))
+                && errors.contains("nothing was deleted; add --force"),
+            "{errors}"
+        );
+    }
+    check(
+        &broker.run("topics list", b""),
+        0,
+        b"__consumer_offsets\nheliostat-positions\norders\n",
+    );
+    for topic in own {
+        let forced = format!("topics --delete --topic {topic} --force");
+        check(
+            &broker.run(&forced, b""),
+            0,
+            format!("Deleted {topic}.\n").as_bytes(),
+        );
+    }
+}
+
+#[test]
 fn partitions_without_a_leader_are_described_alone() {
     let broker = Broker::start();
     broker.fake.create_topic("sound", 2, &[]).unwrap();
