@@ -237,6 +237,12 @@ fn ends_the_process(name: &str, refused: Refused, flag: Option<&str>) {
         ensure!(status.code() == Some(255), "{}\n{words}", describe(status));
         let said = mirror.lines_with(&[&topic, "partition=0", "100", refused.word()])?;
         ensure!(!said.is_empty(), "no line names the record\n{words}");
+        // No process is left that could take a command.
+        ensure!(
+            said.iter().all(|line| !line.contains("heliostat skip"))
+                && said.iter().any(|line| line.contains("start again")),
+            "what is recommended cannot work\n{words}"
+        );
         // It must come again at the next start.
         let committed = world.source.admin().committed(&mirroring.group)?;
         let position = committed

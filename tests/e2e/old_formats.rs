@@ -555,9 +555,12 @@ fn no_letter_without_headers(mirroring: &Mirroring, letters: &str) -> Result<()>
         .state_folder(&state);
     let mut mirror = Heliostat::start(&halting)?;
     let line = mirror.wait_for_line(&["halted", "has headers", "heliostat skip"], LIMIT)?;
-    let (_, advice) = line.split_once("heliostat skip ").context("no advice")?;
-    let record = advice.split([' ', '\\', '"']).next().context("no record")?;
     let state = state.display().to_string();
+    let command = format!("heliostat skip --state-dir {state} ");
+    let (_, advice) = line
+        .split_once(&command)
+        .context("no advice that names the state folder")?;
+    let record = advice.split([' ', '\\', '"']).next().context("no record")?;
     let answer = daemon::command(&["skip", record, "--dead-letter", letters, "--state-dir", &state])?;
     let said = String::from_utf8_lossy(&answer.stderr);
     ensure!(

@@ -19,6 +19,7 @@ use clap::{Arg, ArgMatches, Command, value_parser};
 use mirror_admin::AdminError;
 use mirror_admin::control::{ask, find_sockets};
 use mirror_config::daemon_file;
+use mirror_core::control::reach::Reach;
 use mirror_core::control::written::WrittenPartition;
 use mirror_core::control::{ControlReply, ControlRequest};
 use tokio::runtime::{Builder, Runtime};
@@ -53,6 +54,8 @@ enum Folder {
 /// The processes of one state folder, to be asked one after the other.
 pub(crate) struct Processes {
     folder: PathBuf,
+    /// How the commands that are suggested find them again.
+    reach: Reach,
     sockets: Vec<PathBuf>,
     runtime: Runtime,
 }
@@ -130,6 +133,15 @@ impl Place {
         }
     }
 
+    /// What was typed to find the processes, for the commands that are suggested.
+    pub(crate) fn reach(&self) -> Reach {
+        match &self.folder {
+            Folder::Named(folder) => Reach::by_state_folder(folder),
+            Folder::OfFile(file) => Reach::by_file(file),
+            Folder::Usual => Reach::default(),
+        }
+    }
+
     /// Finds the processes.
     ///
     /// # Errors
@@ -155,6 +167,7 @@ impl Place {
         let sockets = find_sockets(&folder).map_err(|error| broken(&error))?;
         Ok(Processes {
             folder,
+            reach: self.reach(),
             sockets,
             runtime,
         })
@@ -187,7 +200,8 @@ impl Processes {
         }
         if answers.is_empty() && !incomplete {
             report::error(&Refused(format!(
-                "no process is running with the state folder {}: name another one with --state-dir",
+                "no process is running with the state folder {}: name another one with --state-dir DIR, or the process's file \
+                 with -c FILE",
                 self.folder.display()
             )));
             return Err(ExitCode::from(FAILED));
@@ -203,7 +217,7 @@ impl Processes {
         request: impl FnOnce(String) -> ControlRequest,
     ) -> Result<ControlReply, ExitCode> {
         let Answers { answers, incomplete } = self.ask_all(&ControlRequest::Halts)?;
-        match holder(&answers, tp, flow) {
+        match holder(&self.folder, &answers, tp, flow) {
             Ok((socket, flow)) => {
                 let asked = self.runtime.block_on(ask(socket, &request(flow), CHANGE));
                 asked.map_err(|error| {
@@ -212,8 +226,8 @@ impl Processes {
                 })
             }
             Err(_) if incomplete => Err(ExitCode::from(FAILED)),
-            Err(refused) => {
-                report::error(&refused);
+            Err(Refused(words)) => {
+                report::error(&Refused(self.reach.name_in(&words)));
                 Err(ExitCode::from(FAILED))
             }
         }
@@ -222,6 +236,7 @@ impl Processes {
 
 /// The one process, and the one flow in it, that has this partition halted.
 fn holder<'a>(
+    folder: &Path,
     answers: &'a [Answer],
     tp: &WrittenPartition,
     flow: Option<&str>,
@@ -249,10 +264,16 @@ fn holder<'a>(
             "{tp} is halted in several flows: add --flow and one of {}",
             flows.join(", ")
         ))),
-        (None, ..) => Err(Refused(match flow {
-            Some(flow) => format!("{tp} is not halted in flow {flow} here: see heliostat halts"),
-            None => format!("{tp} is not halted here: see heliostat halts"),
-        })),
+        (None, ..) => {
+            let asked: Vec<_> = answers.iter().map(|answer| answer.process.as_str()).collect();
+            let flow = flow.map_or_else(String::new, |flow| format!(" in flow {flow}"));
+            Err(Refused(format!(
+                "{tp} is not halted{flow} here (the state folder {} was asked, and there {}): see heliostat halts. If another \
+                 process has it, name its state folder with --state-dir DIR, or its file with -c FILE",
+                folder.display(),
+                asked.join(", ")
+            )))
+        }
     }
 }
 
@@ -262,8 +283,19 @@ fn slot(folder: &Path, socket: &Path) -> String {
     slot.strip_prefix(folder).unwrap_or(slot).display().to_string()
 }
 
+/// The same answer, whose commands name the process as the command before them did.
+fn in_place(reply: &ControlReply, place: &Place) -> ControlReply {
+    let named = |words: &str| place.reach().name_in(words);
+    match reply {
+        ControlReply::Done { words } => ControlReply::Done { words: named(words) },
+        ControlReply::Refused { words } => ControlReply::Refused { words: named(words) },
+        other @ (ControlReply::Status(_) | ControlReply::Halts(_)) => other.clone(),
+    }
+}
+
 /// Says how a change ended.
-pub(crate) fn ended(reply: &ControlReply, format: Format) -> ExitCode {
+pub(crate) fn ended(reply: &ControlReply, place: &Place) -> ExitCode {
+    let reply = &in_place(reply, place);
     let (code, said) = match reply {
         ControlReply::Done { words } => (ExitCode::SUCCESS, output::print(&format!("{words}\n"))),
         ControlReply::Refused { words } => {
@@ -275,7 +307,7 @@ pub(crate) fn ended(reply: &ControlReply, format: Format) -> ExitCode {
             (ExitCode::from(FAILED), Ok(()))
         }
     };
-    let said = match format {
+    let said = match place.format {
         Format::Table => said,
         Format::Json => said.and_then(|()| output::json(reply)),
     };
@@ -329,7 +361,7 @@ mod tests {
             answer("b/0", &[("b", "orders", 3), ("b", "clicks", 0)]),
         ];
         let held = |tp: &str, flow| {
-            let found = holder(&answers, &tp.parse().unwrap(), flow);
+            let found = holder(Path::new("/s"), &answers, &tp.parse().unwrap(), flow);
             found
                 .map(|(socket, flow)| format!("{} {flow}", socket.display()))
                 .map_err(|refused| refused.0)
@@ -343,7 +375,11 @@ mod tests {
         );
         assert!(held("moved:0", None).unwrap_err().contains("try again"));
         for (tp, flow) in [("orders:2", None), ("orders:1", Some("b")), ("order:1", None)] {
-            assert!(held(tp, flow).unwrap_err().contains("not halted"), "{tp}");
+            let words = held(tp, flow).unwrap_err();
+            assert!(
+                words.contains("not halted") && words.contains("/s was asked, and there a/0, a/1, b/0"),
+                "{words}"
+            );
         }
     }
 

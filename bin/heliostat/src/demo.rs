@@ -32,6 +32,7 @@ use mirror_admin::AdminError;
 use mirror_config::mirror_maker::LogFormat;
 use mirror_config::{ConfigErrors, Partitioning};
 use mirror_runtime::RunError;
+use serde::Serialize;
 use tempfile::TempDir;
 use tokio::runtime::Builder;
 use tracing_subscriber::filter::LevelFilter;
@@ -98,6 +99,13 @@ enum DemoError {
     Check(#[source] CheckError),
     #[error("the comparison failed by a defect of its own")]
     CheckPanicked,
+}
+
+/// In the place of a result in JSON.
+#[derive(Debug, Serialize)]
+struct NoResult {
+    outcome: &'static str,
+    problems: Vec<String>,
 }
 
 pub(crate) fn command() -> Command {
@@ -170,6 +178,10 @@ pub(crate) fn run(demo: &Demo) -> ExitCode {
         Ok(End::Run(Ok(report))) => ended(demo, &report),
         Ok(End::Run(Err(error))) | Err(error) => {
             report::error(&error);
+            if demo.in_json {
+                // Whoever reads the result reads why there is none; that it cannot be written changes nothing any more.
+                let _ = output::json(&NoResult::of(&error));
+            }
             ExitCode::FAILURE
         }
         Ok(End::Killed(signal)) => supervise::killed_by(signal),
@@ -215,6 +227,17 @@ fn ended(demo: &Demo, report: &Report) -> ExitCode {
 fn wall_clock_ms() -> i64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(now.as_millis()).unwrap_or(i64::MAX)
+}
+
+// === impl NoResult ===
+
+impl NoResult {
+    fn of(error: &DemoError) -> Self {
+        Self {
+            outcome: "failed",
+            problems: vec![report::chain(error)],
+        }
+    }
 }
 
 // === impl Demo ===

@@ -44,9 +44,12 @@ pub(crate) fn run(place: &Place) -> ExitCode {
     let mut rows = Vec::new();
     for answer in answers {
         if let ControlReply::Halts(halts) = answer.reply {
-            rows.extend(halts.into_iter().map(|halted| Row {
-                process: answer.process.clone(),
-                halted,
+            rows.extend(halts.into_iter().map(|mut halted| {
+                halted.halt.advice = place.reach().name_in(&halted.halt.advice);
+                Row {
+                    process: answer.process.clone(),
+                    halted,
+                }
             }));
         }
     }

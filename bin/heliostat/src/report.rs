@@ -8,6 +8,17 @@ use crate::environment;
 
 /// Says an error and its causes in one line.
 pub(crate) fn error(error: &dyn Error) {
+    let text = chain(error);
+    let mark = if is_coloured() {
+        "\u{1b}[1;31merror:\u{1b}[0m"
+    } else {
+        "error:"
+    };
+    line(&format!("{mark} {text}"));
+}
+
+/// An error and its causes, in one line.
+pub(crate) fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
@@ -15,12 +26,7 @@ pub(crate) fn error(error: &dyn Error) {
         text.push_str(&error.to_string());
         cause = error.source();
     }
-    let mark = if is_coloured() {
-        "\u{1b}[1;31merror:\u{1b}[0m"
-    } else {
-        "error:"
-    };
-    line(&format!("{mark} {text}"));
+    text
 }
 
 /// Writes a text to standard error, with a line end behind it.

@@ -75,7 +75,7 @@ pub(crate) fn run(asked: &Resume) -> ExitCode {
         .processes()
         .and_then(|processes| processes.change(&asked.partition, asked.flow.as_deref(), request));
     match reply {
-        Ok(reply) => admin::ended(&reply, asked.place.format),
+        Ok(reply) => admin::ended(&reply, &asked.place),
         Err(code) => code,
     }
 }

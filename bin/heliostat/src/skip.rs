@@ -63,7 +63,7 @@ pub(crate) fn run(asked: &Skip) -> ExitCode {
         .processes()
         .and_then(|processes| processes.change(&partition, asked.flow.as_deref(), request));
     match reply {
-        Ok(reply) => admin::ended(&reply, asked.place.format),
+        Ok(reply) => admin::ended(&reply, &asked.place),
         Err(code) => code,
     }
 }

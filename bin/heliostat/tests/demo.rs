@@ -63,8 +63,12 @@ struct Running {
 
 impl Running {
     fn start() -> Self {
+        Self::start_as("demo --rate 500")
+    }
+
+    fn start_as(line: &str) -> Self {
         let temporary = TempDir::new().unwrap();
-        let mut process = heliostat(temporary.path(), "demo --rate 500")
+        let mut process = heliostat(temporary.path(), line)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -219,6 +223,22 @@ fn a_source_without_its_topic_ended_as_a_load_that_was_not_acknowledged() {
     assert!(
         last.starts_with("error: somebody deleted testtopic on the source"),
         "{said:#?}"
+    );
+}
+
+#[test]
+fn a_source_without_its_topic_had_no_result_in_json() {
+    let mut demo = Running::start_as("demo --records 20000 --rate 500 --exit --output json");
+    demo.delete_topic(&demo.source);
+    // It ends by itself.
+    demo.errors.by_ref().for_each(drop);
+    assert_eq!(demo.process.wait().unwrap().code(), Some(1));
+    let result: Value = serde_json::from_reader(demo.process.stdout.take().unwrap()).unwrap();
+    assert_eq!(result["outcome"], "failed");
+    let problem = result["problems"][0].as_str().unwrap();
+    assert!(
+        problem.starts_with("somebody deleted testtopic on the source"),
+        "{problem}"
     );
 }
 

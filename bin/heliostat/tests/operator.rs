@@ -75,7 +75,7 @@ fn answer(request: &ControlRequest, change: &ControlReply) -> ControlReply {
             acked_offset: 100,
             halt: HaltStatus {
                 reason: "refused".to_owned(),
-                advice: "look at it".to_owned(),
+                advice: "look at it, then: heliostat skip orders:3@7".to_owned(),
                 ..HaltStatus::default()
             },
         }]),
@@ -183,6 +183,28 @@ fn a_refusal_is_an_error_in_the_processs_words() {
     let answer = heliostat(folder.path(), "resume orders:3 --from latest");
     check(&answer, 1, "", "error: that would lose 100..250");
     process.asked.recv().unwrap();
+}
+
+#[test]
+fn a_suggested_command_asked_other_processes_than_the_one_that_suggested_it() {
+    let folder = TempDir::new().unwrap();
+    let refused = ControlReply::Refused {
+        words: "to accept exactly that, type: heliostat resume orders:3 --from 9".to_owned(),
+    };
+    let _process = Process::start(folder.path(), "a-to-b/0", refused);
+    let place = format!("--state-dir {}", folder.path().display());
+    let skip = format!("then: heliostat skip {place} orders:3@7");
+    check(&heliostat(folder.path(), "halts"), 3, &skip, "");
+    check(&heliostat(folder.path(), "halts --output json"), 3, &skip, "");
+    let resume = format!("type: heliostat resume {place} orders:3 --from 9");
+    check(
+        &heliostat(folder.path(), "resume orders:3 --from latest"),
+        1,
+        "",
+        &resume,
+    );
+    let halts = format!("a-to-b/0): see heliostat halts {place}. If another process has it");
+    check(&heliostat(folder.path(), "skip clicks:3@7"), 1, "", &halts);
 }
 
 #[test]

@@ -68,4 +68,6 @@ pub struct AdminConfig {
 pub struct StateConfig {
     /// The folder, locked by the process that uses it; it is made where it is missing.
     pub dir: PathBuf,
+    /// Do an operator's commands look there without being told?
+    pub is_usual: bool,
 }

@@ -195,7 +195,10 @@ fn assemble(
             until_caught_up_wait: flags.until_caught_up_wait,
         },
         admin: flags.admin_listen.clone().map(|listen| AdminConfig { listen }),
-        state: StateConfig { dir },
+        state: StateConfig {
+            is_usual: environment.is_usual(&dir),
+            dir,
+        },
         flows: vec![flow(flags, consumer, producer, topics)],
     }
 }

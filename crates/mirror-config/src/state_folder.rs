@@ -39,6 +39,15 @@ impl Environment {
         }
         PathBuf::from(FALLBACK)
     }
+
+    /// Is this where a command in a shell looks? There systemd names no folder.
+    pub(crate) fn is_usual(&self, folder: &Path) -> bool {
+        let of_shell = Self {
+            state_directory: None,
+            ..self.clone()
+        };
+        of_shell.state_folder() == folder
+    }
 }
 
 fn absolute(path: &str) -> Option<&Path> {
@@ -71,6 +80,18 @@ mod tests {
             Environment::default().state_folder(),
             Path::new("heliostat-state")
         );
+    }
+
+    /// The mirror below systemd has a folder that the operator's shell does not know.
+    #[test]
+    fn systemds_folder_has_to_be_named() {
+        let environment = Environment {
+            state_directory: Some("/var/lib/mirror".to_owned()),
+            xdg_state_home: None,
+            home: Some("/h".to_owned()),
+        };
+        assert!(!environment.is_usual(&environment.state_folder()));
+        assert!(environment.is_usual(Path::new("/h/.local/state/heliostat")));
     }
 
     #[test]

@@ -12,6 +12,7 @@
 //! in [`judge`].
 
 pub mod judge;
+pub mod reach;
 pub mod written;
 
 use kafka_wire::TopicPartition;

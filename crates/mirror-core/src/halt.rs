@@ -9,6 +9,7 @@ use std::fmt;
 
 use kafka_wire::{TopicId, TopicPartition};
 
+use crate::control::reach::Reach;
 use crate::offset_range::OffsetRange;
 use crate::status::HaltStatus;
 
@@ -19,6 +20,16 @@ pub struct Halt {
     pub tp: TopicPartition,
     /// What happened to it.
     pub reason: HaltReason,
+    circumstances: Circumstances,
+}
+
+/// What the advice depends on beside the reason.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Circumstances {
+    /// Does the process end when the target refuses a record (`--abort.on.send.failure true`)?
+    pub ends_on_refusal: bool,
+    /// How the commands to type find the process.
+    pub reach: Reach,
 }
 
 /// On which side of the mirror something happened.
@@ -212,7 +223,32 @@ pub enum HaltReason {
 impl Halt {
     /// Stops `tp` for `reason`.
     pub fn new(tp: TopicPartition, reason: HaltReason) -> Self {
-        Self { tp, reason }
+        Self {
+            tp,
+            reason,
+            circumstances: Circumstances::default(),
+        }
+    }
+
+    /// The same in a process of this kind.
+    #[must_use]
+    pub fn under(self, circumstances: Circumstances) -> Self {
+        Self {
+            circumstances,
+            ..self
+        }
+    }
+
+    /// What the operator can do.
+    fn advice(&self) -> String {
+        let Circumstances {
+            ends_on_refusal,
+            reach,
+        } = &self.circumstances;
+        let to_start_again = ends_on_refusal.then(|| self.reason.advice_to_start_again());
+        to_start_again
+            .flatten()
+            .unwrap_or_else(|| reach.name_in(&self.reason.advice(&self.tp)))
     }
 
     /// The same as plain data; `since_ms` is when it happened, in milliseconds since 1970 UTC.
@@ -222,7 +258,7 @@ impl Halt {
             text: self.reason.to_string(),
             from: self.reason.first_offset(),
             to: self.reason.range().map(OffsetRange::to),
-            advice: self.reason.advice(&self.tp),
+            advice: self.advice(),
             since_ms,
         }
     }
@@ -236,7 +272,7 @@ impl fmt::Display for Halt {
             self.tp.partition,
             self.tp.topic,
             self.reason,
-            self.reason.advice(&self.tp)
+            self.advice()
         )
     }
 }
@@ -393,6 +429,55 @@ mod tests {
         assert!(text.contains(
             "the target refused the record at offset 7 for orders-1: INVALID_TIMESTAMP[32] (timestamp out of range)."
         ));
+    }
+
+    #[test]
+    fn a_process_that_ends_for_a_record_recommended_commands_to_nobody() {
+        let ends = Circumstances {
+            ends_on_refusal: true,
+            ..Circumstances::default()
+        };
+        let reasons = [
+            HaltReason::RecordTooLarge {
+                offset: 2,
+                size: 11,
+                limit: 10,
+            },
+            HaltReason::Refused {
+                first: 2,
+                last: 2,
+                target: TopicPartition::new("uh", 0),
+                error: "MESSAGE_TOO_LARGE[10]".to_owned(),
+                detail: None,
+            },
+            HaltReason::HeadersNotKept { offset: 2 },
+        ];
+        let tp = TopicPartition::new("uh", 0);
+        for reason in reasons {
+            let name = reason.name();
+            let stays = Halt::new(tp.clone(), reason.clone()).to_string();
+            assert!(stays.contains("heliostat skip uh:0@2"), "{name}: {stays}");
+            let text = Halt::new(tp.clone(), reason.clone())
+                .under(ends.clone())
+                .to_string();
+            assert!(!text.contains("heliostat "), "{name}: {text}");
+            let way_out = if matches!(reason, HaltReason::HeadersNotKept { .. }) {
+                "start with --unsupported.headers strip"
+            } else {
+                "max.message.bytes"
+            };
+            assert!(text.contains(way_out), "{name}: {text}");
+        }
+        // Others do not end it, and the commands find it.
+        let stays = Halt::new(tp, HaltReason::RetentionLoss { from: 1, to: 2 }).under(Circumstances {
+            ends_on_refusal: true,
+            reach: Reach::by_state_folder(std::path::Path::new("/s")),
+        });
+        let text = stays.to_string();
+        assert!(
+            text.ends_with("heliostat resume --state-dir /s uh:0 --from earliest --accept-loss 1..2"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::time::Duration;
 use kafka_client::Network;
 use mirror_config::Config;
 use mirror_core::catch_up::{CatchUpOutcome, CatchUpReport};
+use mirror_core::control::reach::Reach;
 use mirror_core::control::{ControlReply, ControlRequest};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
@@ -84,6 +85,13 @@ impl Mirror {
         let mut viewed = Vec::new();
         let mut watched = Vec::new();
         let goal = config.life.until_caught_up;
+        let reach = if config.state.is_usual {
+            Reach::default()
+        } else {
+            // A shell stands elsewhere.
+            let dir = std::path::absolute(&config.state.dir);
+            Reach::by_state_folder(dir.as_ref().unwrap_or(&config.state.dir))
+        };
         for flow in config.flows {
             let state =
                 StateFolder::lock(&config.state.dir, &flow.membership.group_id).map_err(RunError::State)?;
@@ -91,6 +99,7 @@ impl Mirror {
             let shared = FlowShared::new(
                 Arc::clone(&memory),
                 flow.on_refused_record.clone(),
+                reach.clone(),
                 flow.brake,
                 catch_up.clone(),
             );

@@ -8,7 +8,8 @@ use std::time::SystemTime;
 use kafka_wire::ids::{TopicId, TopicPartition};
 use mirror_config::{BrakeConfig, OnRefusedRecord};
 use mirror_core::brake::{Brake, BrakeSettings};
-use mirror_core::halt::{Halt, HaltReason};
+use mirror_core::control::reach::Reach;
+use mirror_core::halt::{Circumstances, Halt, HaltReason};
 use mirror_core::status::{FlowState, MembershipStatus, UnreachableBroker};
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
@@ -30,6 +31,7 @@ pub(crate) struct FlowShared {
     pub(crate) workbenches: Workbenches,
     pub(crate) counters: Counters,
     pub(crate) on_refused_record: OnRefusedRecord,
+    circumstances: Circumstances,
     /// The target's metadata is out of date.
     pub(crate) refresh_target: Notify,
     brake: Mutex<Brake>,
@@ -96,6 +98,7 @@ impl FlowShared {
     pub(crate) fn new(
         memory: Arc<Memory>,
         on_refused_record: OnRefusedRecord,
+        reach: Reach,
         brake: BrakeConfig,
         catch_up: Option<Arc<CatchUp>>,
     ) -> Arc<Self> {
@@ -108,6 +111,10 @@ impl FlowShared {
             tasks: Tasks::new(),
             workbenches: Workbenches::default(),
             counters: Counters::default(),
+            circumstances: Circumstances {
+                ends_on_refusal: on_refused_record == OnRefusedRecord::Abort,
+                reach,
+            },
             on_refused_record,
             refresh_target: Notify::new(),
             brake: Mutex::new(Brake::new(brake, Instant::now().into_std())),
@@ -199,7 +206,8 @@ impl FlowShared {
                         .get(&not_started.tp)
                         .filter(|was| was.halt.reason == reason);
                     lasting.cloned().unwrap_or_else(|| {
-                        let halt = Halt::new(not_started.tp.clone(), reason);
+                        let halt =
+                            Halt::new(not_started.tp.clone(), reason).under(self.circumstances.clone());
                         events::halted(&halt);
                         let since = SystemTime::now();
                         Halted { halt, since }
@@ -241,7 +249,7 @@ impl FlowShared {
     /// Stops one source partition, loudly and once; others go on.
     pub(crate) fn halt(&self, partition: &SourcePartition, reason: HaltReason) {
         if partition.halt() {
-            let halt = Halt::new(partition.tp.clone(), reason);
+            let halt = Halt::new(partition.tp.clone(), reason).under(self.circumstances.clone());
             events::halted(&halt);
             lock(&self.halts).push(Halted {
                 halt,

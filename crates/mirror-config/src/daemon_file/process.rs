@@ -51,10 +51,12 @@ pub(super) fn admin(root: &Section<'_>) -> Option<AdminConfig> {
 pub(super) fn state(root: &Section<'_>, environment: &Environment) -> StateConfig {
     let section = root.section("state", &keys::STATE);
     let dir = section.and_then(|section| section.text("dir"));
+    let dir = dir.map_or_else(
+        || environment.state_folder(),
+        |written| PathBuf::from(written.value),
+    );
     StateConfig {
-        dir: dir.map_or_else(
-            || environment.state_folder(),
-            |written| PathBuf::from(written.value),
-        ),
+        is_usual: environment.is_usual(&dir),
+        dir,
     }
 }

@@ -117,7 +117,7 @@ impl fmt::Display for ResumeCommand {
 }
 
 /// A word as a shell reads it back.
-struct InShell<'a>(&'a str);
+pub(super) struct InShell<'a>(pub(super) &'a str);
 
 impl fmt::Display for InShell<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

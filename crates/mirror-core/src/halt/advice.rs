@@ -88,6 +88,45 @@ impl HaltReason {
     }
 }
 
+impl HaltReason {
+    /// What the operator can do about a record for which the process ends at once; `None` if no process ends for this reason.
+    /// No command is named: there is no process that could take it, and each start meets the same record.
+    pub(super) fn advice_to_start_again(&self) -> Option<String> {
+        let change = match self {
+            Self::RecordTooLarge { .. } => "Raise max.message.bytes of the target topic and start again",
+            Self::Refused { .. } => {
+                "Change the target topic so that it accepts this (a record that is too large: raise its max.message.bytes) \
+                 and start again"
+            }
+            Self::HeadersNotKept { .. } => {
+                return Some(
+                    "This ends the process, and each start meets the same record. To mirror such records without their \
+                     headers, start with --unsupported.headers strip"
+                        .to_owned(),
+                );
+            }
+            Self::RetentionLoss { .. }
+            | Self::TopicRecreated { .. }
+            | Self::Diverged { .. }
+            | Self::PositionMissing { .. }
+            | Self::NotAdopted { .. }
+            | Self::OwnedByOldConsumer { .. }
+            | Self::Corrupt { .. }
+            | Self::BatchTooLarge { .. }
+            | Self::CodecNotInFormat { .. }
+            | Self::DecompressedTooLarge { .. }
+            | Self::Unauthorized { .. }
+            | Self::TargetTopic { .. }
+            | Self::AnchorMismatch { .. }
+            | Self::Unexpected { .. } => return None,
+        };
+        Some(format!(
+            "This ends the process, and each start meets the same record. {change}. Or start with \
+             --abort.on.send.failure false: what the target refuses is then named in the log as lost, counted and left out"
+        ))
+    }
+}
+
 fn decide(name: &WrittenPartition, from_start: &ResumeCommand) -> String {
     format!(
         "Find the last mirrored record on the target and go on behind it: heliostat resume {name} --from OFFSET (the answer \

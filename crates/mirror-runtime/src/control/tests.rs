@@ -6,6 +6,7 @@ use std::time::Duration;
 use kafka_wire::ids::TopicId;
 use mirror_config::{BrakeConfig, OnRefusedRecord};
 use mirror_core::budget::BudgetLimits;
+use mirror_core::control::reach::Reach;
 use mirror_core::progress::Position;
 
 use super::*;
@@ -36,7 +37,13 @@ fn process() -> Process {
         bytes_per_second: None,
         start_ramp: Duration::ZERO,
     };
-    let shared = FlowShared::new(Arc::clone(&memory), OnRefusedRecord::Halt, brake, None);
+    let shared = FlowShared::new(
+        Arc::clone(&memory),
+        OnRefusedRecord::Halt,
+        Reach::default(),
+        brake,
+        None,
+    );
     let start = Position {
         offset: 0,
         leader_epoch: -1,
