@@ -57,8 +57,10 @@ fn group(settings: &mut Settings<'_>) -> String {
     if let Some(group) = settings.non_empty("group.id") {
         return group.value.to_owned();
     }
-    let place = settings.file();
-    settings.findings.error(ConfigError::MissingGroup { place });
+    let (place, meant) = settings.nearly(&["group.id"]);
+    settings
+        .findings
+        .error(ConfigError::MissingGroup { place, meant });
     String::new()
 }
 

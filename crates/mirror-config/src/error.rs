@@ -79,11 +79,14 @@ pub enum ConfigError {
     },
     /// No consumer group, so no place for positions.
     #[error(
-        "a valid group.id is missing ({place}): add group.id=NAME, the group whose offsets are this mirror's positions"
+        "a valid group.id is missing ({place}): {}add group.id=NAME, the group whose offsets are this mirror's positions",
+        meant.map_or_else(String::new, |meant| format!("did you mean {meant}? Or "))
     )]
     MissingGroup {
-        /// The consumer file.
+        /// The consumer file, or a line of it that nearly has the name.
         place: Place,
+        /// The name that was nearly written.
+        meant: Option<&'static str>,
     },
     /// A line that is no TOML.
     #[error("{problem} ({place}): the file is read as TOML")]
@@ -161,7 +164,7 @@ impl ConfigError {
             | Self::MissingKey { place, .. }
             | Self::InvalidValue { place, .. }
             | Self::Refused { place, .. }
-            | Self::MissingGroup { place }
+            | Self::MissingGroup { place, .. }
             | Self::UnknownKey { place, .. }
             | Self::InvalidTopics { place, .. } => place,
         }

@@ -37,7 +37,10 @@ pub(crate) fn resolve(properties: &Properties, findings: &mut Findings) -> Produ
 }
 
 fn read(settings: &mut Settings<'_>) -> ProducerSide {
-    let bootstrap = settings.bootstrap("add bootstrap.servers=HOST:9092, brokers of the target cluster");
+    let bootstrap = settings.bootstrap(
+        &[],
+        "add bootstrap.servers=HOST:9092, brokers of the target cluster",
+    );
     let bootstrap = Bootstrap::Servers(bootstrap);
     let client_id = settings.non_empty("client.id");
     let client_id = client_id.map_or(defaults::TARGET_CLIENT_ID, |setting| setting.value);

@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::config::HostPort;
 use crate::error::{ConfigError, Findings, Place};
 use crate::properties::Properties;
-use crate::{address_map, bootstrap, known};
+use crate::{address_map, bootstrap, known, suggest};
 
 /// A file whose values are being read, and what was found wrong with them so far.
 pub(crate) struct Settings<'a> {
@@ -47,6 +47,25 @@ impl<'a> Settings<'a> {
         Place::File {
             file: self.properties.file().to_owned(),
         }
+    }
+
+    /// The line that nearly has one of these names, and the name; where nothing comes close, the file.
+    pub(crate) fn nearly(&self, names: &[&'static str]) -> (Place, Option<&'static str>) {
+        let misspelt = self
+            .properties
+            .in_file_order()
+            .into_iter()
+            .find_map(|(key, entry)| {
+                let meant = suggest::closest(key, names.iter().copied()).filter(|meant| *meant != key)?;
+                let place = Place::Line {
+                    file: self.properties.file().to_owned(),
+                    line: entry.line,
+                    // Not its value, which may be anything.
+                    setting: Some(key.to_owned()),
+                };
+                Some((place, Some(meant)))
+            });
+        misspelt.unwrap_or_else(|| (self.file(), None))
     }
 
     /// The value as it is written, without the blanks around it.
@@ -123,14 +142,20 @@ impl<'a> Settings<'a> {
     }
 
     /// The addresses of `bootstrap.servers`; a finding if there are none, for nothing starts without.
-    pub(crate) fn bootstrap(&mut self, advice_if_missing: &str) -> Vec<HostPort> {
+    ///
+    /// `instead` may stand in its place, and is what a misspelt line may have meant, too.
+    pub(crate) fn bootstrap(&mut self, instead: &[&'static str], advice_if_missing: &str) -> Vec<HostPort> {
         const KEY: &str = "bootstrap.servers";
         let Some(setting) = self.text(KEY) else {
-            let place = self.file();
+            let (place, meant) = self.nearly(&[&[KEY], instead].concat());
+            let advice = match meant {
+                Some(meant) => format!("did you mean {meant}? Or {advice_if_missing}"),
+                None => advice_if_missing.to_owned(),
+            };
             self.findings.error(ConfigError::MissingKey {
                 key: KEY,
                 place,
-                advice: advice_if_missing.to_owned(),
+                advice,
             });
             return Vec::new();
         };

@@ -243,6 +243,30 @@ fn what_is_missing_is_named() {
 }
 
 #[test]
+fn a_misspelt_property_was_only_missing() {
+    for (written, meant) in [
+        ("bootstrap.server=a:1", "bootstrap.servers"),
+        ("zookeper.connect=a:1", "zookeeper.connect"),
+    ] {
+        let (key, _) = written.split_once('=').unwrap();
+        assert_eq!(
+            errors(&format!("group.id=g\n{written}")),
+            [format!(
+                "bootstrap.servers is missing (consumer.properties:2: {key}): did you mean {meant}? Or add \
+                 bootstrap.servers=HOST:9092, brokers of the source cluster, or zookeeper.connect=HOST:2181, its ZooKeeper"
+            )]
+        );
+    }
+    assert_eq!(
+        errors("bootstrap.servers=a:1\ngroupid=g"),
+        [
+            "a valid group.id is missing (consumer.properties:2: groupid): did you mean group.id? Or add group.id=NAME, the \
+             group whose offsets are this mirror's positions"
+        ]
+    );
+}
+
+#[test]
 fn wrong_values_are_all_reported_with_their_lines() {
     assert_eq!(
         errors(

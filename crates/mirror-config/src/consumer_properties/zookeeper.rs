@@ -30,6 +30,7 @@ pub(super) fn read(settings: &mut Settings<'_>) -> Source {
         // What is wrong with it was said.
         Some(_) => Vec::new(),
         None => settings.bootstrap(
+            &["zookeeper.connect"],
             "add bootstrap.servers=HOST:9092, brokers of the source cluster, or zookeeper.connect=HOST:2181, its ZooKeeper",
         ),
     };
