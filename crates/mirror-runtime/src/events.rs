@@ -377,6 +377,10 @@ pub(crate) fn joining(group: &str, topics: usize) {
     info!(group, topics, "joining the group");
 }
 
+pub(crate) fn joining_takes_long(group: &str, problem: &str) {
+    warn!(group, "{problem}");
+}
+
 pub(crate) fn taking_over(members: usize, group: &str) {
     info!(
         group,

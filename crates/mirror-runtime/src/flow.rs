@@ -159,17 +159,26 @@ impl Flow {
         let shared = Arc::clone(&self.context.shared);
         loop {
             shared.set_state(FlowState::Joining);
-            let event = tokio::select! {
-                biased;
-                () = stop.requested() => return FlowEnd::Shutdown,
-                panicked = shared.tasks.panicked() => return FlowEnd::Failed(RunError::Panicked(panicked)),
-                error = self.context.positions_unclaimable() => return FlowEnd::Failed(RunError::Positions(error)),
-                event = self.membership.next_event() => event,
-                Some(command) = self.commands.recv() => {
-                    command.answer_without_partitions();
-                    continue;
+            let event = {
+                let config = &self.context.config.membership;
+                let group_id = config.group_of(&join::cluster_id(&self.context.source));
+                let (session, rebalance) = (config.session_timeout, config.rebalance_timeout);
+                let telling = join::tell_of_long_join(&shared, &group_id, session, rebalance);
+                tokio::pin!(telling);
+                loop {
+                    tokio::select! {
+                        biased;
+                        () = stop.requested() => return FlowEnd::Shutdown,
+                        panicked = shared.tasks.panicked() => return FlowEnd::Failed(RunError::Panicked(panicked)),
+                        error = self.context.positions_unclaimable() => return FlowEnd::Failed(RunError::Positions(error)),
+                        event = self.membership.next_event() => break event,
+                        Some(command) = self.commands.recv() => command.answer_without_partitions(),
+                        never = &mut telling => match never {},
+                    }
                 }
             };
+            // The group has answered, whatever it took.
+            shared.set_state(FlowState::Joining);
             match event {
                 MembershipEvent::Assigned(assignment) => {
                     self.tell_membership(&assignment);

@@ -2,6 +2,7 @@
 //! positions live in.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -16,7 +17,7 @@ use kafka_client_core::backoff::Backoff;
 use mirror_config::{Bootstrap, FlowConfig, Positions};
 use mirror_positions::{PositionTopic, PositionTopicSettings, read_if_exists, reverse_flow};
 use tokio::sync::watch;
-use tokio::time::{Duration, sleep};
+use tokio::time::{Duration, Instant, sleep};
 
 use crate::events;
 use crate::flow::FlowContext;
@@ -24,11 +25,17 @@ use crate::member_home::Group;
 use crate::position_store::{PositionStore, SourcePositions, TargetPositions};
 use crate::run_error::RunError;
 use crate::settings;
+use crate::shared::FlowShared;
 use crate::state_folder::{LeftMembers, StateFolder};
 use crate::zookeeper_group::ZooKeeperGroup;
 
 /// How long a coordinator that moves or loads is waited for.
 const COORDINATOR_PATIENCE: Duration = Duration::from_secs(10);
+
+/// So long nobody wonders about a join.
+const USUAL_JOIN: Duration = Duration::from_secs(10);
+/// How often it is said again that a join takes long.
+const TELL_AGAIN: Duration = Duration::from_mins(1);
 
 /// Opens the place where the flow's positions live.
 pub(crate) async fn position_store(
@@ -147,6 +154,31 @@ pub(crate) async fn join(
     (membership, group)
 }
 
+/// Says what is waited for when a join takes long, in the log and in the status, for as long as it is polled. A member that
+/// died without leaving holds everybody up until the coordinator gives it up, and nobody else says so.
+pub(crate) async fn tell_of_long_join(
+    shared: &FlowShared,
+    group_id: &str,
+    session_timeout: Duration,
+    rebalance_timeout: Duration,
+) -> Infallible {
+    let began = Instant::now();
+    sleep(USUAL_JOIN).await;
+    loop {
+        let problem = format!(
+            "joining the group {group_id} for {} s: its coordinator waits for the other members to join again, and gives up \
+             one that died without leaving when its session time-out or the group's rebalance time-out is over (ours are \
+             {} s and {} s)",
+            began.elapsed().as_secs(),
+            session_timeout.as_secs_f64(),
+            rebalance_timeout.as_secs_f64()
+        );
+        events::joining_takes_long(group_id, &problem);
+        shared.set_problem(problem);
+        sleep(TELL_AGAIN).await;
+    }
+}
+
 /// Nothing is copied beside a consumer of the ZooKeeper era, however long ZooKeeper takes to tell.
 pub(crate) async fn wait_for_old_consumers(context: &FlowContext) -> Result<(), RunError> {
     let Some(zookeeper) = context.store.zookeeper() else {
@@ -248,4 +280,48 @@ pub(crate) fn cluster_id(cluster: &Cluster) -> String {
     cluster
         .cluster_id()
         .unwrap_or_else(|| format!("alias:{}", cluster.alias()))
+}
+
+#[cfg(test)]
+mod tests {
+    use mirror_config::{BrakeConfig, OnRefusedRecord};
+    use mirror_core::budget::BudgetLimits;
+    use mirror_core::control::reach::Reach;
+    use mirror_core::status::FlowState;
+    use tokio::time::timeout;
+
+    use super::*;
+    use crate::memory::Memory;
+
+    /// Two mirrors stood in `joining` for 86 s without a word: a predecessor had died without leaving.
+    #[tokio::test(start_paused = true)]
+    async fn a_join_that_takes_long_stood_still_without_a_word() {
+        let memory = Memory::new(BudgetLimits {
+            total: 1000,
+            share: 500,
+            lane: 100,
+        });
+        let brake = BrakeConfig {
+            bytes_per_second: None,
+            start_ramp: Duration::ZERO,
+        };
+        let shared = FlowShared::new(memory, OnRefusedRecord::Halt, Reach::default(), brake, None);
+        shared.set_state(FlowState::Joining);
+        let (session, rebalance) = (Duration::from_secs(30), Duration::from_mins(5));
+        let mut telling = std::pin::pin!(tell_of_long_join(&shared, "mirrors", session, rebalance));
+        let problem = || shared.state().2.unwrap_or_default();
+
+        assert!(timeout(Duration::from_secs(9), &mut telling).await.is_err());
+        assert_eq!(problem(), "");
+        assert!(timeout(Duration::from_secs(2), &mut telling).await.is_err());
+        let words = problem();
+        for part in ["group mirrors for 10 s", "died without leaving", "30 s and 300 s"] {
+            assert!(words.contains(part), "{words}");
+        }
+        assert!(timeout(Duration::from_mins(1), &mut telling).await.is_err());
+        assert!(problem().contains("for 70 s"), "{}", problem());
+        // What was waited for has come.
+        shared.set_state(FlowState::Joining);
+        assert_eq!(problem(), "");
+    }
 }
