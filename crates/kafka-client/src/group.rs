@@ -145,7 +145,9 @@ impl GroupClient {
     /// # Errors
     /// Those of the group, and the broker's word where it does not tell of a partition in `owned`: ask again. Only
     /// [`ErrorCode::TOPIC_AUTHORIZATION_FAILED`] reads as no offset, for one topic that we may not read is no reason to stop
-    /// the others: a commit for it is refused in the same words.
+    /// the others: a commit for it is refused in the same words. Kafka 0.10.0 says so; 0.10.1 answers
+    /// [`ErrorCode::UNKNOWN_TOPIC_OR_PARTITION`] for a topic that we may not describe (`KafkaApis.handleOffsetFetchRequest`),
+    /// as for one that is gone, and shows neither in its metadata: look there again before asking for it.
     pub async fn committed_with(
         &self,
         owned: &BTreeSet<TopicPartition>,

@@ -208,22 +208,27 @@ impl Flow {
         loop {
             // Before positions are judged: what is held there nobody moves any more.
             context.store.own(&ownership);
-            let generation = tokio::select! {
-                biased;
-                () = stop.requested() => return Some(FlowEnd::Shutdown),
-                event = self.membership.next_event() => {
-                    let end = match event {
-                        MembershipEvent::Failed(error) => Some(FlowEnd::Failed(RunError::Membership(error))),
-                        MembershipEvent::Assigned(_) | MembershipEvent::Revoking { .. } | MembershipEvent::Lost { .. } => None,
-                    };
-                    context.store.let_go();
-                    return end;
+            let mut starting = Box::pin(start_generation(&context, &ownership));
+            let generation = loop {
+                tokio::select! {
+                    biased;
+                    () = stop.requested() => return Some(FlowEnd::Shutdown),
+                    event = self.membership.next_event() => {
+                        let end = match event {
+                            MembershipEvent::Failed(error) => Some(FlowEnd::Failed(RunError::Membership(error))),
+                            MembershipEvent::Assigned(_) | MembershipEvent::Revoking { .. } | MembershipEvent::Lost { .. } => None,
+                        };
+                        context.store.let_go();
+                        return end;
+                    }
+                    topics = context.topics.changed() => self.membership.set_topics(topics),
+                    started = &mut starting => match started {
+                        Ok(generation) => break generation,
+                        Err(error) => return Some(FlowEnd::Failed(error)),
+                    },
                 }
-                started = start_generation(&context, &ownership) => match started {
-                    Ok(generation) => generation,
-                    Err(error) => return Some(FlowEnd::Failed(error)),
-                },
             };
+            drop(starting);
             match self.mirror(generation, stop).await {
                 Ended::Flow(end) => return Some(end),
                 Ended::Assignment => return None,

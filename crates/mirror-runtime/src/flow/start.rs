@@ -157,7 +157,13 @@ async fn open_store(
     }
 }
 
+/// So many failures in a row, and the source's topics are looked at again.
+const LOOK_AGAIN_AFTER: u32 = 3;
+
 /// Starts a generation, however long the place of the positions takes to answer: the group ends the wait if it has to.
+///
+/// What fails may be one topic that is gone, or that we may not see any more, and brokers before 0.10.2 then tell no position
+/// of the others either: the group hears that the topic is gone, and shares out what is left.
 pub(super) async fn start_generation(
     context: &Arc<FlowContext>,
     ownership: &Arc<Ownership>,
@@ -169,6 +175,12 @@ pub(super) async fn start_generation(
             started => return started,
         }
         sleep(backoff.next_delay()).await;
+        if backoff.attempts().is_multiple_of(LOOK_AGAIN_AFTER) {
+            match context.source.metadata(None).await {
+                Ok(metadata) => context.learn_topics(&metadata),
+                Err(error) => events::metadata_unavailable(context.source.alias(), &error),
+            }
+        }
     }
 }
 

@@ -1,16 +1,19 @@
 //! The target refuses, or seems to.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use kafka_fake::{Action, FakeCluster, InterceptedRequest};
-use kafka_protocol::messages::{FetchResponse, ProduceRequest, ProduceResponse};
+use kafka_protocol::messages::{
+    FetchResponse, MetadataResponse, OffsetFetchResponse, ProduceRequest, ProduceResponse,
+};
 use kafka_protocol::protocol::Decodable;
 use kafka_record::{Batch, Batches, Codec};
 use kafka_wire::{ApiKey, ErrorCode};
+use mirror_config::{Assignor, Positions, defaults};
 use mirror_core::control::{ControlReply, ControlRequest, ResumeFrom};
 use mirror_oracle::{Record, Rule};
 use mirror_simulation::WorldSettings;
@@ -503,6 +506,68 @@ fn row_40_the_right_to_one_topic_is_lost_and_others_go_on() -> Result<()> {
         ensure!(reason.as_deref() == Some("unauthorized"), "{reason:?}");
         scene.others_go_on(crate::scene::PARTITIONS).await?;
         denied.remove();
+        Ok(())
+    })
+}
+
+/// Found by reading: Kafka 0.10.1 tells the position of a topic that we may not describe as that of one it does not know, and
+/// the whole flow waited for it for ever, for nobody looked at the topics again.
+#[test]
+fn row_40_a_topic_that_is_no_longer_shown_as_a_generation_starts_stops_no_other() -> Result<()> {
+    mirror_simulation::run(async {
+        let settings = WorldSettings {
+            adjust: Arc::new(|config| {
+                for flow in &mut config.flows {
+                    flow.positions = Positions::SourceGroup {
+                        zookeeper: None,
+                        group_id: "mirrors".to_owned(),
+                    };
+                    "mirrors".clone_into(&mut flow.membership.group_id);
+                    flow.membership.protocol_type = defaults::CONSUMER_PROTOCOL_TYPE;
+                    flow.membership.assignors = vec![Assignor::Range];
+                }
+            }),
+            ..WorldSettings::default()
+        };
+        let mut scene = Scene::with(settings).await?;
+        scene.world.source.create_topic("secrets", 1, &[])?;
+        scene
+            .world
+            .write(&[Record::new("secrets").partition(0).timestamp(1).value("1")])?;
+        scene.settle().await?;
+        let refused = Arc::new(AtomicBool::new(false));
+        let seen = Arc::clone(&refused);
+        let hidden = scene.world.source.intercept(move |request| {
+            if request.api == ApiKey::OffsetFetch {
+                seen.store(true, Ordering::Relaxed);
+                alter(request, |answer: &mut OffsetFetchResponse| {
+                    let topics = answer.groups.iter_mut().flat_map(|group| &mut group.topics);
+                    let secrets = topics.filter(|topic| topic.name.as_str() == "secrets");
+                    for partition in secrets.flat_map(|topic| &mut topic.partitions) {
+                        partition.error_code = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION.0;
+                        partition.committed_offset = -1;
+                    }
+                })
+            } else if request.api == ApiKey::Metadata && seen.load(Ordering::Relaxed) {
+                alter(request, |answer: &mut MetadataResponse| {
+                    answer
+                        .topics
+                        .retain(|topic| topic.name.as_ref().is_none_or(|name| name.as_str() != "secrets"));
+                })
+            } else {
+                Action::Pass
+            }
+        });
+        // The group shares out anew, and a generation starts.
+        scene.world.source.create_topic("more", 1, &[])?;
+        scene
+            .world
+            .until("positions are refused", crate::scene::LIMIT, |_| {
+                refused.load(Ordering::Relaxed)
+            })
+            .await?;
+        scene.others_go_on(crate::scene::PARTITIONS).await?;
+        hidden.remove();
         Ok(())
     })
 }
