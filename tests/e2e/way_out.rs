@@ -211,7 +211,7 @@ fn a_refused_record_among_gaps_is_named_exactly() {
             let named = left
                 .iter()
                 .copied()
-                .find(|offset| listed.contains(&format!("skip {topic}:0@{offset}")));
+                .find(|offset| listed.contains(&format!("skip --state-dir {state} {topic}:0@{offset}")));
             let offset = named.with_context(|| format!("none of {left:?} is named:\n{listed}"))?;
             left.remove(&offset);
             rule.left_out.insert((topic.clone(), 0, offset));
