@@ -22,7 +22,7 @@
 //! - (B) An answer is passed on only if it was asked for at the offset that is still wanted.
 //! - (C) No partition starves when the answer's size limit is small: who got records goes to the end of the line. In a
 //!   session the broker does the same with its own list (`IncrementalFetchContext`); where one before 3.0 does not,
-//!   those that got records [sit out](rest) a request.
+//!   those that got records sit out a request (`rest.rs`).
 //!
 //! A partition without credit is [paused](FetchSession::pause), that is, dropped from the broker's session: one that
 //! stays in it would be answered with records. Taking it up again costs about 33 bytes.
