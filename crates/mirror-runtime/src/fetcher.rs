@@ -237,24 +237,23 @@ impl Fetcher {
         } else {
             self.settings.wait_max
         };
-        let mut limits = FetchLimits {
-            max_wait_ms: i32::try_from(wait_max.as_millis()).unwrap_or(i32::MAX),
-            min_bytes: self.settings.bytes_min,
-            max_bytes: i32::try_from(reservation.bytes()).unwrap_or(i32::MAX),
-            // A broker that knows no transactions has committed records only.
-            isolation_level: i8::from(self.settings.committed_only && version >= ISOLATION_SINCE),
-        };
+        let mut max_bytes = i32::try_from(reservation.bytes()).unwrap_or(i32::MAX);
         // A broker that keeps a limit for the whole answer has no business to cut a first batch. One that does is helped.
         if version < FIRST_BATCH_WHOLE_SINCE || self.held.values().any(|held| held.cut.is_some()) {
-            let round = self.share_out(limits.max_bytes);
+            let round = self.share_out(max_bytes);
             wait_max = round.wait(wait_max, WAIT_WHILE_PAUSED);
             reservation.raise_to(u64::try_from(round.bytes).unwrap_or(0));
             // What the round asks for may be less than the credit, or one batch that is more.
-            limits.max_bytes = round.bytes;
+            max_bytes = round.bytes;
         }
-        // More than the limits allow would be waited for in vain.
-        limits.min_bytes = limits.min_bytes.min(limits.max_bytes);
-        limits.max_wait_ms = i32::try_from(wait_max.as_millis()).unwrap_or(i32::MAX);
+        let limits = FetchLimits {
+            max_wait_ms: i32::try_from(wait_max.as_millis()).unwrap_or(i32::MAX),
+            // More than the limits allow would be waited for in vain.
+            min_bytes: self.settings.bytes_min.min(max_bytes),
+            max_bytes,
+            // A broker that knows no transactions has committed records only.
+            isolation_level: i8::from(self.settings.committed_only && version >= ISOLATION_SINCE),
+        };
         let request = self.session.build(version, &limits);
         let options = CallOptions {
             timeout: self.settings.request_timeout + wait_max,
