@@ -72,6 +72,15 @@ pub(crate) struct Abilities {
 // === impl TargetFormat ===
 
 impl TargetFormat {
+    /// The form that a batch has.
+    pub(crate) fn of_batch(is_message_set: bool) -> Self {
+        if is_message_set {
+            Self::MessageSetV1
+        } else {
+            Self::RecordBatchV2
+        }
+    }
+
     /// The versions of Produce that carry it.
     pub(crate) fn produce_versions(self) -> VersionRange {
         match self {

@@ -119,8 +119,8 @@ async fn try_write(
     let batch = form.fit(batch, form.formats.usual()).map_err(unfit)?;
     let leader = topic::leader(target, topic).await?;
     let connection = target.connection(leader).await?;
-    let kept = LogFormat::of(&describe_settings(target, topic).await?);
-    let batch = form.fit(&batch, form.formats.of_topic(kept)).map_err(unfit)?;
+    let format = form.format_of(target, topic).await?;
+    let batch = form.fit(&batch, format).map_err(unfit)?;
     let request = ProduceRequest {
         transactional_id: None,
         acks: -1,
@@ -135,12 +135,9 @@ async fn try_write(
             }],
         }],
     };
-    let written_as = if batch.is_message_set() {
-        TargetFormat::MessageSetV1
-    } else {
-        TargetFormat::RecordBatchV2
-    };
-    let version_max = written_as.produce_versions().max;
+    let version_max = TargetFormat::of_batch(batch.is_message_set())
+        .produce_versions()
+        .max;
     let answer = connection
         .start(
             &request,
@@ -178,9 +175,20 @@ async fn try_write(
 // === impl LetterForm ===
 
 impl LetterForm {
+    /// The form that the topic takes. Its settings are asked for only where they decide: every letter costs that.
+    async fn format_of(self, target: &Cluster, topic: &Arc<str>) -> Result<TargetFormat, ClientError> {
+        match self.formats {
+            TargetFormats::MessageSets | TargetFormats::RecordBatches => Ok(self.formats.usual()),
+            TargetFormats::ByTopic => {
+                let kept = LogFormat::of(&describe_settings(target, topic).await?);
+                Ok(self.formats.of_topic(kept))
+            }
+        }
+    }
+
     /// The record as `format` asks for it: itself, or an uncompressed message.
     fn fit(self, batch: &OutgoingBatch, format: TargetFormat) -> Result<OutgoingBatch, RecordError> {
-        if format == TargetFormat::RecordBatchV2 || batch.is_message_set() {
+        if format == TargetFormat::RecordBatchV2 {
             return Ok(batch.clone());
         }
         let conversion = DownConversion {

@@ -292,7 +292,7 @@ impl Producer {
                 let request_id = set.request_id;
                 let request = LinkRequest {
                     request_id,
-                    version_max: version_max(&set),
+                    version_max: TargetFormat::of_batch(set.is_message_sets).produce_versions().max,
                     request: produce_request(set, self.settings.timeout),
                 };
                 if requests.try_send(request).is_err() {
@@ -494,16 +494,6 @@ impl Drop for Producer {
             .counters
             .possibly_duplicated(self.state.unsettled_batches());
     }
-}
-
-/// The newest version of Produce that carries these batches.
-fn version_max(set: &ProduceBatchSet) -> i16 {
-    let format = if set.is_message_sets {
-        TargetFormat::MessageSetV1
-    } else {
-        TargetFormat::RecordBatchV2
-    };
-    format.produce_versions().max
 }
 
 /// One request of all its batches. The broker takes one batch per partition and request.
